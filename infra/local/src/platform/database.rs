@@ -1,0 +1,199 @@
+//! One SQLite file: one connection that writes, a few that read, and none of it on the threads of the runtime.
+//!
+//! Every write is one transaction that begins IMMEDIATE, so that what it read cannot change before it commits.
+
+use std::{
+    fs::File,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use ports::PlatformError;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::OpenError;
+
+pub(super) type Fault = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Outcome<T> = Result<T, Fault>;
+
+#[derive(Clone)]
+pub(super) struct Database(Arc<Shared>);
+
+struct Shared {
+    writer: Arc<tokio::sync::Mutex<Connection>>,
+    readers: Mutex<Vec<Connection>>,
+    idle_readers: Arc<Semaphore>,
+    /// Held while any part of the platform lives. Last, so that the connections are closed before it is given up.
+    _directory_lock: File,
+}
+
+impl Database {
+    /// Takes over the writing connection that [`connect_writer`] made, and opens the readers beside it.
+    pub(super) fn new(
+        path: &Path,
+        writer: Connection,
+        directory_lock: File,
+    ) -> Result<Self, OpenError> {
+        let readers = (0..READERS)
+            .map(|_| connect_reader(path))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self(Arc::new(Shared {
+            writer: Arc::new(tokio::sync::Mutex::new(writer)),
+            readers: Mutex::new(readers),
+            idle_readers: Arc::new(Semaphore::new(READERS)),
+            _directory_lock: directory_lock,
+        })))
+    }
+
+    /// Runs `work` in one transaction, which is kept when `work` answers `Ok` and undone otherwise.
+    ///
+    /// A caller that is dropped while it waits for the answer does not undo the work.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> Outcome<T> + Send + 'static,
+    ) -> Result<T, PlatformError> {
+        let shared = Arc::clone(&self.0);
+        let connection = Arc::clone(&shared.writer).lock_owned().await;
+        off_the_runtime(doing, move || {
+            let _outlives_the_connection = shared;
+            let mut connection = connection;
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let answer = work(&transaction)?;
+            transaction.commit()?;
+            Ok(answer)
+        })
+        .await
+    }
+
+    /// Runs `work` on a connection that cannot write. It sees everything that was committed before.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Connection) -> Outcome<T> + Send + 'static,
+    ) -> Result<T, PlatformError> {
+        let shared = Arc::clone(&self.0);
+        let permit = Arc::clone(&shared.idle_readers)
+            .acquire_owned()
+            .await
+            .map_err(|closed| PlatformError::new(doing, closed))?;
+        off_the_runtime(doing, move || work(Reader::lend(shared, permit)?.connection()?)).await
+    }
+}
+
+/// A reading connection, given back however the read ends.
+struct Reader {
+    connection: Option<Connection>,
+    home: Arc<Shared>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Reader {
+    fn lend(home: Arc<Shared>, permit: OwnedSemaphorePermit) -> Outcome<Self> {
+        let connection = home.idle().pop();
+        Ok(Self {
+            connection,
+            home,
+            _permit: permit,
+        })
+    }
+
+    fn connection(&self) -> Outcome<&Connection> {
+        self.connection
+            .as_ref()
+            .ok_or_else(|| "more permits than reading connections".into())
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.home.idle().extend(self.connection.take());
+    }
+}
+
+impl Shared {
+    /// The list is whole even after a panic: nothing happens between taking from it and giving back to it.
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn off_the_runtime<T: Send + 'static>(
+    doing: &'static str,
+    work: impl FnOnce() -> Outcome<T> + Send + 'static,
+) -> Result<T, PlatformError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome.map_err(|fault| PlatformError::new(doing, fault)),
+        Err(panicked) => Err(PlatformError::new(doing, panicked)),
+    }
+}
+
+/// Opens the file for writing and brings its schema to this release's version.
+pub(super) fn connect_writer(path: &Path) -> Result<Connection, OpenError> {
+    let mut connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // In WAL mode NORMAL may lose the last commits when the power fails. The last commit may be what stands between
+    // a restart and buying the same certificate again.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // Removed attachments hold sealed keys; their pages are overwritten, not only unlinked.
+    connection.pragma_update(None, "secure_delete", true)?;
+    configure(&connection)?;
+    migrate(&mut connection)?;
+    Ok(connection)
+}
+
+fn connect_reader(path: &Path) -> Result<Connection, OpenError> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    configure(&connection)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
+}
+
+/// Applies the steps that the file has not seen, each in its own transaction.
+fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    let version = |connection: &Connection| -> rusqlite::Result<usize> {
+        connection.pragma_query_value(None, "user_version", |row| row.get(0))
+    };
+    let found = version(connection)?;
+    if found > MIGRATIONS.len() {
+        return Err(OpenError::Newer {
+            found,
+            known: MIGRATIONS.len(),
+        });
+    }
+    for (applied, step) in MIGRATIONS.iter().enumerate().skip(found) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", applied + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+/// Only ever appended to: a file of every released version must reach the newest.
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+
+const READERS: usize = 4;
+
+/// More than there are statements, so that none is prepared twice.
+const STATEMENTS: usize = 128;
+
+/// Nobody else has the file open, but a backup tool may hold it for a moment.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,0 +1,369 @@
+//! Which changes of an enrollment are legal. [`apply`] is total and pure: an event either makes the next row or
+//! is refused by name. The full table stands in ARCHITECTURE.md, generated from this file.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::enrollment::{
+    Blocked, CaFacet, Certificate, Enrollment, IntuneFacet, KeyFacet, Purchase, Stage, State, StateName,
+};
+use crate::money::Money;
+
+/// How long a row rests before the sweep looks after it, when its message may have been lost.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(120);
+
+/// One line of an enrollment's timeline: when, by whom, what, and how the vendors call it in their logs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Happened {
+    pub at: Timestamp,
+    pub by: Actor,
+    pub what: Event,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub request_ids: Vec<String>,
+}
+
+/// Who made something happen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "actor", rename_all = "snake_case")]
+pub enum Actor {
+    /// A step of this program, by its name.
+    Step { name: String },
+    /// A person at the console or the API, by object id and tenant or by the name of an API token.
+    Operator { name: String },
+}
+
+impl Actor {
+    pub fn step(name: &str) -> Self {
+        Self::Step { name: name.to_owned() }
+    }
+}
+
+/// What can happen to an enrollment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The plan was approved; the claim is taken in the same transaction.
+    Approved,
+    Cancelled {
+        reason: String,
+    },
+    /// Written before buying. Only the run that wrote it may buy, and only until the deadline.
+    BuyingStarted {
+        deadline: Timestamp,
+    },
+    /// The CA was never reached: nothing was bought.
+    NeverSent,
+    /// It may have been bought; the run that asked has given up waiting, so nobody will ask again in this attempt.
+    AnswerUnclear {
+        note: String,
+    },
+    /// The CA or a brake said no, and there is no order.
+    PurchaseRefused {
+        cause: Blocked,
+    },
+    /// There is an order. Accepted from the same attempt even after Unsure: a paid order is never dropped.
+    PurchaseFound {
+        attempt: u32,
+        reference: String,
+        paid: Option<Money>,
+    },
+    /// Looked for until the quiet time ended, and not found.
+    PurchaseMissing {
+        candidates: Vec<String>,
+    },
+    /// A person says that nothing was bought; a new attempt may begin.
+    PurchaseRuledOut,
+    /// What blocked it is mended.
+    Unblocked,
+    /// The CA has the certificate request.
+    RequestSubmitted {
+        status: String,
+    },
+    /// The CA was asked and is not ready.
+    StillValidating {
+        status: String,
+    },
+    CertificateAccepted {
+        certificate: Certificate,
+    },
+    /// The certificate, or the person's address, is not what was ordered.
+    CertificateHeld {
+        reasons: Vec<String>,
+    },
+    /// An approver accepts the held certificate as it is.
+    HoldAccepted {
+        certificate: Certificate,
+        reason: String,
+    },
+    /// An approver gave the held certificate up; the CA was told.
+    HoldRevoked,
+    /// The CA was asked to issue again: fetch and check once more.
+    HoldRetried,
+    OrderRejected {
+        status: String,
+    },
+    OrderExpired {
+        status: String,
+    },
+    ImportStarted,
+    /// Intune was never reached, or asked us to wait: nothing was imported.
+    ImportNotSent,
+    /// The record is in Intune and ours; the sealed key is kept until then.
+    Imported {
+        keep_key_until: Timestamp,
+    },
+    /// An operator wants the record written again from the retained key.
+    ImportRequestedAgain,
+    StageFailed {
+        stage: Stage,
+        cause: String,
+    },
+    Retried,
+    /// Nothing changed but the time at which to try again.
+    Postponed {
+        until: Timestamp,
+        note: String,
+    },
+    KeyDestroyed,
+    CertificateRevoked,
+    CertificateEnded,
+    RemovalStarted,
+    RemovedFromIntune,
+}
+
+impl Event {
+    /// The name under which the table and the logs show it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Cancelled { .. } => "cancelled",
+            Self::BuyingStarted { .. } => "buying_started",
+            Self::NeverSent => "never_sent",
+            Self::AnswerUnclear { .. } => "answer_unclear",
+            Self::PurchaseRefused { .. } => "purchase_refused",
+            Self::PurchaseFound { .. } => "purchase_found",
+            Self::PurchaseMissing { .. } => "purchase_missing",
+            Self::PurchaseRuledOut => "purchase_ruled_out",
+            Self::Unblocked => "unblocked",
+            Self::RequestSubmitted { .. } => "request_submitted",
+            Self::StillValidating { .. } => "still_validating",
+            Self::CertificateAccepted { .. } => "certificate_accepted",
+            Self::CertificateHeld { .. } => "certificate_held",
+            Self::HoldAccepted { .. } => "hold_accepted",
+            Self::HoldRevoked => "hold_revoked",
+            Self::HoldRetried => "hold_retried",
+            Self::OrderRejected { .. } => "order_rejected",
+            Self::OrderExpired { .. } => "order_expired",
+            Self::ImportStarted => "import_started",
+            Self::ImportNotSent => "import_not_sent",
+            Self::Imported { .. } => "imported",
+            Self::ImportRequestedAgain => "import_requested_again",
+            Self::StageFailed { .. } => "stage_failed",
+            Self::Retried => "retried",
+            Self::Postponed { .. } => "postponed",
+            Self::KeyDestroyed => "key_destroyed",
+            Self::CertificateRevoked => "certificate_revoked",
+            Self::CertificateEnded => "certificate_ended",
+            Self::RemovalStarted => "removal_started",
+            Self::RemovedFromIntune => "removed_from_intune",
+        }
+    }
+}
+
+/// The event does not fit the state. The row is unchanged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an enrollment that is {state} cannot take {event}")]
+pub struct Refused {
+    pub state: StateName,
+    pub event: &'static str,
+}
+
+/// The row after the event, or why the event does not fit. The version is counted up by the store, not here.
+pub fn apply(enrollment: &Enrollment, happened: &Happened) -> Result<Enrollment, Refused> {
+    let at = happened.at;
+    let mut next = enrollment.clone();
+    next.changed_at = at;
+    if let Event::Postponed { until, note } = &happened.what {
+        return match enrollment.state.name().is_moving() || enrollment.due_at.is_some() {
+            true => {
+                next.due_at = Some(*until);
+                next.note = Some(note.clone());
+                next.failures = enrollment.failures.saturating_add(1);
+                Ok(next)
+            }
+            false => Err(refused(enrollment, happened)),
+        };
+    }
+    if let Some(changed) = facet(&next, &happened.what) {
+        return Ok(changed);
+    }
+    next.state = state_after(&mut next, happened).ok_or_else(|| refused(enrollment, happened))?;
+    if next.state.name() != enrollment.state.name() && !is_another_try(&happened.what) {
+        next.failures = 0;
+        next.note = None;
+    }
+    next.due_at = match (&next.state, &happened.what) {
+        (State::Imported { .. }, Event::Imported { keep_key_until }) => Some(*keep_key_until),
+        // A surplus order found late changes nothing about when the row itself is due.
+        (_, Event::PurchaseFound { .. }) if next.state == enrollment.state => enrollment.due_at,
+        (state, _) => state.name().is_moving().then(|| at.saturating_add(LEASE).unwrap_or(Timestamp::MAX)),
+    };
+    Ok(next)
+}
+
+/// Between two states back and forth: the failures so far still count.
+fn is_another_try(event: &Event) -> bool {
+    matches!(event, Event::BuyingStarted { .. } | Event::NeverSent | Event::ImportStarted | Event::ImportNotSent)
+}
+
+fn refused(enrollment: &Enrollment, happened: &Happened) -> Refused {
+    Refused { state: enrollment.state.name(), event: happened.what.name() }
+}
+
+/// The state that follows, with what the event brings written into the row beside it.
+fn state_after(row: &mut Enrollment, happened: &Happened) -> Option<State> {
+    let at = happened.at;
+    let state = row.state.clone();
+    Some(match (state, &happened.what) {
+        (State::Planned, Event::Approved) => State::Requested,
+        (State::Planned | State::Requested | State::Blocked { .. }, Event::Cancelled { reason }) => {
+            State::Cancelled { reason: reason.clone() }
+        }
+
+        (State::Requested, Event::BuyingStarted { deadline }) => {
+            row.attempt = row.attempt.checked_add(1)?;
+            row.key = KeyFacet::Sealed;
+            State::Buying { since: at, deadline: *deadline }
+        }
+        (State::Requested, Event::PurchaseRefused { cause: cause @ Blocked::BatchStopped { .. } }) => {
+            State::Blocked { cause: cause.clone() }
+        }
+        (State::Buying { .. }, Event::NeverSent) => State::Requested,
+        (State::Buying { since, deadline }, Event::AnswerUnclear { note }) => {
+            row.note = Some(note.clone());
+            State::Buying { since, deadline: deadline.min(at) }
+        }
+        (State::Buying { .. }, Event::PurchaseRefused { cause }) => State::Blocked { cause: cause.clone() },
+        (State::Buying { .. }, Event::PurchaseMissing { candidates }) => {
+            State::Unsure { since: at, candidates: candidates.clone() }
+        }
+        (State::Unsure { .. }, Event::PurchaseRuledOut) => State::Requested,
+        (State::Blocked { .. }, Event::Unblocked) => State::Requested,
+        (state, Event::PurchaseFound { attempt, reference, paid }) => {
+            return purchase_found(row, state, *attempt, reference, *paid, at);
+        }
+
+        (State::Bought, Event::RequestSubmitted { status }) => {
+            State::Validating { since: at, checks: 0, status: status.clone() }
+        }
+        (State::Validating { since, checks, .. }, Event::StillValidating { status }) => {
+            State::Validating { since, checks: checks.saturating_add(1), status: status.clone() }
+        }
+        (State::Bought | State::Validating { .. }, Event::CertificateAccepted { certificate }) => {
+            row.certificate = Some(certificate.clone());
+            row.ca = CaFacet::Active;
+            State::Issued
+        }
+        (
+            State::Bought | State::Validating { .. } | State::Issued | State::Importing,
+            Event::CertificateHeld { reasons },
+        ) => State::Held { reasons: reasons.clone() },
+        (State::Held { .. }, Event::HoldAccepted { certificate, .. }) => {
+            row.certificate = Some(certificate.clone());
+            row.ca = CaFacet::Active;
+            State::Issued
+        }
+        (State::Held { .. }, Event::HoldRevoked) => {
+            row.ca = CaFacet::Revoked;
+            State::Rejected { status: "revoked by an operator".to_owned() }
+        }
+        (State::Held { reasons }, Event::HoldRetried) => {
+            State::Validating { since: at, checks: 0, status: reasons.join("; ") }
+        }
+        (State::Bought | State::Validating { .. }, Event::OrderRejected { status }) => {
+            State::Rejected { status: status.clone() }
+        }
+        (State::Bought | State::Validating { .. }, Event::OrderExpired { status }) => {
+            State::Expired { status: status.clone() }
+        }
+
+        (State::Issued, Event::ImportStarted) => State::Importing,
+        (State::Importing, Event::ImportNotSent) => State::Issued,
+        (State::Issued | State::Importing, Event::Imported { .. }) => {
+            row.intune = IntuneFacet::Present;
+            row.key = KeyFacet::Retained;
+            State::Imported { at }
+        }
+        (State::Imported { .. }, Event::ImportRequestedAgain)
+            if matches!(row.key, KeyFacet::Sealed | KeyFacet::Retained) =>
+        {
+            row.key = KeyFacet::Sealed;
+            State::Issued
+        }
+
+        (state, Event::StageFailed { stage, cause }) if stage_of(state.name()) == Some(*stage) => {
+            State::Failed { stage: *stage, cause: cause.clone() }
+        }
+        (State::Failed { stage: Stage::Request, .. }, Event::Retried) => State::Bought,
+        (State::Failed { stage: Stage::Validation, cause }, Event::Retried) => {
+            State::Validating { since: at, checks: 0, status: cause }
+        }
+        (State::Failed { stage: Stage::Import, .. }, Event::Retried) => State::Issued,
+        _ => return None,
+    })
+}
+
+/// A ref is never dropped. From the attempt that bought it, it makes the row Bought; found beside another, it is surplus.
+fn purchase_found(
+    row: &mut Enrollment,
+    state: State,
+    attempt: u32,
+    reference: &str,
+    paid: Option<Money>,
+    at: Timestamp,
+) -> Option<State> {
+    if row.attempt == 0 || attempt == 0 || attempt > row.attempt {
+        return None;
+    }
+    match &row.purchase {
+        Some(known) if known.reference == reference => Some(state),
+        None if matches!(state, State::Buying { .. } | State::Unsure { .. }) && attempt == row.attempt => {
+            row.purchase = Some(Purchase { reference: reference.to_owned(), paid, at });
+            Some(State::Bought)
+        }
+        // An earlier attempt was given up and turns out to be paid, or two orders exist for one attempt.
+        _ => {
+            if !row.surplus.iter().any(|known| known == reference) {
+                row.surplus.push(reference.to_owned());
+            }
+            Some(state)
+        }
+    }
+}
+
+/// Events that change a facet and leave the state alone.
+fn facet(enrollment: &Enrollment, event: &Event) -> Option<Enrollment> {
+    let mut next = enrollment.clone();
+    let issued = enrollment.certificate.is_some();
+    match event {
+        Event::KeyDestroyed if !enrollment.state.name().is_moving() && enrollment.key != KeyFacet::Escrowed => {
+            next.key = KeyFacet::Destroyed;
+            next.due_at = None;
+        }
+        Event::CertificateRevoked if issued => next.ca = CaFacet::Revoked,
+        Event::CertificateEnded if issued && enrollment.ca != CaFacet::Revoked => next.ca = CaFacet::Expired,
+        Event::RemovalStarted if enrollment.intune == IntuneFacet::Present => next.intune = IntuneFacet::Removing,
+        Event::RemovedFromIntune if enrollment.intune != IntuneFacet::Absent => next.intune = IntuneFacet::Absent,
+        _ => return None,
+    }
+    Some(next)
+}
+
+fn stage_of(state: StateName) -> Option<Stage> {
+    match state {
+        StateName::Bought => Some(Stage::Request),
+        StateName::Validating => Some(Stage::Validation),
+        StateName::Issued | StateName::Importing => Some(Stage::Import),
+        _ => None,
+    }
+}

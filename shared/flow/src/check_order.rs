@@ -1,0 +1,337 @@
+//! Everything at the CA after a purchase: hand in the certificate request, wait for validation, fetch and check the
+//! certificate.
+//!
+//! The order is read before anything is written to it: a request sent to an issued order would re-key it.
+
+use domain::{
+    Enrollment, EnrollmentId, IntegrationId,
+    enrollment::{Certificate, Stage, State},
+    integration::Settings,
+    jobs::{ImportPfx, Job},
+    step::{self, Step},
+    transition::Event,
+};
+use jiff::{SignedDuration, Timestamp};
+use pki::{Bundle, CertificateChain, Expectation, Severity};
+use ports::{Attachment, IntegrationStore, Platform, PlatformError, Queue, Vendor};
+
+use crate::{
+    Flow, Outcome,
+    commit::{self, event, fact, once, postpone, scheduled},
+    connect::ca_credentials,
+    place_order::wait_out,
+};
+
+const STEP: &str = "check_order";
+
+/// Brings one paid order as far as it will go today.
+pub async fn check_order<P: Platform>(
+    flow: &Flow<P>,
+    integration: IntegrationId,
+    enrollment: EnrollmentId,
+) -> Result<Outcome, PlatformError> {
+    let rows = flow.rows(integration);
+    let (Some(row), Some(owner)) = (rows.enrollment(enrollment).await?, rows.integration().await?) else {
+        return Ok(Outcome::Done);
+    };
+    if !matches!(step::plan(&row, flow.now()), Step::SubmitRequest | Step::Check) {
+        return Ok(Outcome::Done);
+    }
+    let Some(reference) = row.purchase.as_ref().and_then(|purchase| purchase.reference.parse().ok()) else {
+        return Ok(Outcome::Done);
+    };
+    if let Some(until) = rows.paused_until(Vendor::CertificateAuthority).await?
+        && until > flow.now()
+    {
+        wait_out(&rows, &row, until).await?;
+        return Ok(Outcome::Later);
+    }
+    let Some(credentials) = ca_credentials(flow, integration).await? else {
+        let until = flow.now() + SignedDuration::from_mins(5);
+        postpone(&rows, &row, STEP, flow.now(), until, "the SSL.com credentials are missing").await?;
+        return Ok(Outcome::Later);
+    };
+    let check =
+        Check { flow, rows: &rows, settings: &owner.settings, credentials: &credentials, reference: &reference };
+    match flow.ca.retrieve(&credentials, &reference).await {
+        Ok(order) => check.proceed(row, order).await,
+        Err(error) => check.not_answered(row, error).await,
+    }
+}
+
+/// One look at one order.
+struct Check<'a, P: Platform, S: IntegrationStore> {
+    flow: &'a Flow<P>,
+    rows: &'a S,
+    settings: &'a Settings,
+    credentials: &'a sslcom::Credentials,
+    reference: &'a sslcom::OrderRef,
+}
+
+impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
+    /// Decides by what the order holds and, only where it holds no certificate, by what its status says.
+    async fn proceed(&self, row: Enrollment, order: sslcom::Order) -> Result<Outcome, PlatformError> {
+        if let Some(text) = order.certificates.as_deref()
+            && let Some(outcome) = self.certificate(&row, text).await?
+        {
+            return Ok(outcome);
+        }
+        let status = order.status.text.clone();
+        let now = self.flow.now();
+        match order.status.stage {
+            sslcom::Stage::AwaitingCsr if row.state == State::Bought && order.certificates.is_none() => {
+                self.submit_request(row).await
+            }
+            sslcom::Stage::Rejected | sslcom::Stage::Cancelled | sslcom::Stage::Revoked => {
+                once(self.rows, &row, event(STEP, now, Event::OrderRejected { status }), |_| {}).await?;
+                Ok(Outcome::Done)
+            }
+            sslcom::Stage::Expired => {
+                once(self.rows, &row, event(STEP, now, Event::OrderExpired { status }), |_| {}).await?;
+                Ok(Outcome::Done)
+            }
+            // What is not understood never causes a write; it is looked at again.
+            sslcom::Stage::Unknown if row.state == State::Bought => {
+                let note = format!("SSL.com's status {status:?} is not known here; nothing is sent");
+                let until = commit::back_off(&row, self.flow.deployment.retry_after, now);
+                self.postpone_or_fail(row, until, note).await
+            }
+            _ if row.state == State::Bought => {
+                let submitted = event(STEP, now, Event::RequestSubmitted { status });
+                match once(self.rows, &row, submitted, |_| {}).await?.row() {
+                    Some(row) => self.still_validating(row, order).await,
+                    None => Ok(Outcome::Done),
+                }
+            }
+            _ => self.still_validating(row, order).await,
+        }
+    }
+
+    async fn submit_request(&self, row: Enrollment) -> Result<Outcome, PlatformError> {
+        let now = self.flow.now();
+        let stored = self.rows.attachment(row.id, Attachment::CertificateRequest).await?;
+        let Some(csr_pem) = stored.and_then(|bytes| String::from_utf8(bytes).ok()) else {
+            let cause = "the stored certificate request is missing or damaged".to_owned();
+            let failed = Event::StageFailed { stage: Stage::Request, cause };
+            once(self.rows, &row, event(STEP, now, failed), |_| {}).await?;
+            return Ok(Outcome::Done);
+        };
+        let submission = sslcom::CsrSubmission {
+            csr_pem,
+            registrant: registrant(self.settings),
+            contacts: contacts(self.settings),
+            extra_fields: serde_json::Map::new(),
+        };
+        match self.flow.ca.submit_csr(self.credentials, self.reference, &submission).await {
+            Ok(order) => {
+                let status = order.status.text.clone();
+                let submitted = event(STEP, now, Event::RequestSubmitted { status });
+                match fact(self.rows, row, submitted, |_| {}).await?.row() {
+                    Some(row) => self.still_validating(row, order).await,
+                    None => Ok(Outcome::Done),
+                }
+            }
+            // An earlier answer was lost: the CA has our request.
+            Err(sslcom::Error::Refused { cause: sslcom::RefusalCause::CsrAlreadySubmitted, .. }) => {
+                let status = "the certificate request was handed in before".to_owned();
+                let due = now + scheduled(&self.flow.deployment.poll_after, 0);
+                fact(self.rows, row, event(STEP, now, Event::RequestSubmitted { status }), |change| {
+                    change.enrollment.due_at = Some(due);
+                })
+                .await?;
+                Ok(Outcome::Later)
+            }
+            Err(error) => self.not_answered(row, error).await,
+        }
+    }
+
+    /// The CA or the mailbox's owner must act. A mailbox of a domain that is not pre-validated gets its mail here, once.
+    async fn still_validating(&self, row: Enrollment, order: sslcom::Order) -> Result<Outcome, PlatformError> {
+        let now = self.flow.now();
+        let State::Validating { since, checks, .. } = row.state else { return Ok(Outcome::Done) };
+        if now.duration_since(since) > SignedDuration::from_hours(24 * i64::from(self.settings.validation_days)) {
+            let cause =
+                format!("validation did not end in {} days: {}", self.settings.validation_days, order.status.text);
+            let failed = Event::StageFailed { stage: Stage::Validation, cause };
+            once(self.rows, &row, event(STEP, now, failed), |_| {}).await?;
+            return Ok(Outcome::Done);
+        }
+        let mut note = who_must_act(order.status.stage).to_owned();
+        if order.status.stage == sslcom::Stage::AwaitingValidation && order.validations.is_empty() {
+            let mailbox = row.subject.mailbox.to_string();
+            let asked = self.flow.ca.request_mailbox_validation(self.credentials, self.reference, &mailbox).await;
+            note = match asked {
+                Ok(_) => format!("SSL.com sent a mail to {mailbox}; the person must follow its link within 24 hours"),
+                Err(error) => format!("the validation mail could not be asked for: {error}"),
+            };
+        }
+        let due = now.saturating_add(scheduled(&self.flow.deployment.poll_after, checks)).unwrap_or(Timestamp::MAX);
+        let still = Event::StillValidating { status: order.status.text };
+        once(self.rows, &row, event(STEP, now, still), |change| {
+            change.enrollment.due_at = Some(due);
+            change.enrollment.note = Some(note);
+        })
+        .await?;
+        Ok(Outcome::Later)
+    }
+
+    /// Takes the certificate if there is one for our key. `None`: not there yet.
+    async fn certificate(&self, row: &Enrollment, text: &str) -> Result<Option<Outcome>, PlatformError> {
+        let now = self.flow.now();
+        let Some(public_key_info) = self.public_key_info(row).await? else {
+            return Ok(None);
+        };
+        let bundle = match Bundle::parse(text.as_bytes()) {
+            Ok(bundle) => bundle,
+            Err(problem) => {
+                self.hold(row, vec![problem.to_string()], text.as_bytes().to_vec()).await?;
+                return Ok(Some(Outcome::Done));
+            }
+        };
+        let Some(chain) = bundle.chain_for(&public_key_info, now) else {
+            if bundle.certificates().is_empty() {
+                return Ok(None);
+            }
+            self.hold(row, vec!["none of the certificates is for our key".to_owned()], text.as_bytes().to_vec())
+                .await?;
+            return Ok(Some(Outcome::Done));
+        };
+        let findings = pki::lint(
+            &chain,
+            &Expectation {
+                public_key_info: &public_key_info,
+                mailbox: &row.subject.mailbox,
+                purpose: row.purpose,
+                now,
+                longest_days: LONGEST_DAYS,
+            },
+        );
+        let said = |severity| findings.iter().filter(move |finding| finding.severity() == severity);
+        let reasons: Vec<_> = said(Severity::Refuse).map(|finding| finding.sentence.clone()).collect();
+        if !reasons.is_empty() {
+            self.hold(row, reasons, chain.to_pem().into_bytes()).await?;
+            return Ok(Some(Outcome::Done));
+        }
+        let certificate = described(&chain, said(Severity::Note).map(|finding| finding.sentence.clone()).collect());
+        let accepted = Event::CertificateAccepted { certificate };
+        let pem = chain.to_pem().into_bytes();
+        let issued = fact(self.rows, row.clone(), event(STEP, now, accepted), |change| {
+            change.attachments = vec![(Attachment::CertificateChain, Some(pem.clone()))];
+        })
+        .await?;
+        if let Some(row) = issued.row() {
+            let import = ImportPfx { integration: row.integration, enrollment: row.id };
+            self.flow.platform.queue().send(vec![Job::ImportPfx(import)], std::time::Duration::ZERO).await?;
+        }
+        Ok(Some(Outcome::Done))
+    }
+
+    /// Of the request that was handed in; the private key need not be opened for this.
+    async fn public_key_info(&self, row: &Enrollment) -> Result<Option<Vec<u8>>, PlatformError> {
+        let Some(request) = self.rows.attachment(row.id, Attachment::CertificateRequest).await? else {
+            return Ok(None);
+        };
+        pki::public_key_info_of_request(&request)
+            .map(Some)
+            .map_err(|problem| PlatformError::new("read a stored certificate request", problem))
+    }
+
+    async fn hold(&self, row: &Enrollment, reasons: Vec<String>, what_came: Vec<u8>) -> Result<(), PlatformError> {
+        tracing::warn!(enrollment = %row.id, event = "certificate.held", "the certificate of enrollment {} is held", row.id);
+        let held = event(STEP, self.flow.now(), Event::CertificateHeld { reasons });
+        once(self.rows, row, held, |change| {
+            change.attachments = vec![(Attachment::CertificateChain, Some(what_came))];
+        })
+        .await?;
+        Ok(())
+    }
+
+    async fn not_answered(&self, row: Enrollment, error: sslcom::Error) -> Result<Outcome, PlatformError> {
+        let now = self.flow.now();
+        let until = match &error {
+            sslcom::Error::Throttled { retry_after } => {
+                let wait = retry_after.and_then(|wait| SignedDuration::try_from(wait).ok());
+                let until = now + wait.unwrap_or(self.flow.deployment.retry_after);
+                self.rows.pause(Vendor::CertificateAuthority, until).await?;
+                until
+            }
+            _ => commit::back_off(&row, self.flow.deployment.retry_after, now),
+        };
+        if let sslcom::Error::Refused { cause: sslcom::RefusalCause::Data, .. } = &error
+            && row.state == State::Bought
+        {
+            let failed = Event::StageFailed { stage: Stage::Request, cause: error.to_string() };
+            once(self.rows, &row, event(STEP, now, failed), |_| {}).await?;
+            return Ok(Outcome::Done);
+        }
+        self.postpone_or_fail(row, until, error.to_string()).await
+    }
+
+    async fn postpone_or_fail(
+        &self,
+        row: Enrollment,
+        until: Timestamp,
+        note: String,
+    ) -> Result<Outcome, PlatformError> {
+        let now = self.flow.now();
+        if row.failures < self.flow.deployment.failures_allowed {
+            postpone(self.rows, &row, STEP, now, until, note).await?;
+            return Ok(Outcome::Later);
+        }
+        let stage = if row.state == State::Bought { Stage::Request } else { Stage::Validation };
+        let failed = Event::StageFailed { stage, cause: note };
+        once(self.rows, &row, event(STEP, now, failed), |_| {}).await?;
+        Ok(Outcome::Done)
+    }
+}
+
+/// S/MIME Baseline Requirements 6.3.2, Strict and Multipurpose generations.
+const LONGEST_DAYS: u16 = 825;
+
+/// The certificate in the words of the row.
+pub(crate) fn described(chain: &CertificateChain, notes: Vec<String>) -> Certificate {
+    let leaf = chain.leaf();
+    Certificate {
+        thumbprint: leaf.thumbprint(),
+        serial: leaf.serial().to_owned(),
+        issuer: leaf.issuer().to_owned(),
+        not_before: leaf.not_before(),
+        not_after: leaf.not_after(),
+        notes,
+    }
+}
+
+fn who_must_act(stage: sslcom::Stage) -> &'static str {
+    match stage {
+        sslcom::Stage::AwaitingRegistrant => "SSL.com waits for registrant data: complete the order in its portal",
+        sslcom::Stage::AwaitingValidation => "SSL.com waits for the mailbox's owner or for its own validation",
+        sslcom::Stage::Issued => "SSL.com says issued, but has not handed out the certificate yet",
+        _ => "SSL.com is at work",
+    }
+}
+
+fn registrant(settings: &Settings) -> sslcom::Registrant {
+    let from = &settings.registrant;
+    sslcom::Registrant {
+        organization: from.organization.clone(),
+        organization_unit: from.organization_unit.clone().unwrap_or_default(),
+        street_address_1: from.street_address.clone(),
+        locality: from.locality.clone(),
+        state_or_province: from.state_or_province.clone(),
+        postal_code: from.postal_code.clone(),
+        country: from.country.clone(),
+        ..sslcom::Registrant::default()
+    }
+}
+
+fn contacts(settings: &Settings) -> sslcom::Contacts {
+    let from = &settings.contact;
+    let contact = sslcom::Contact {
+        first_name: from.first_name.clone(),
+        last_name: from.last_name.clone(),
+        email: from.email.clone(),
+        phone: from.phone.clone(),
+        country: from.country.clone(),
+    };
+    sslcom::Contacts { all: Some(contact), ..sslcom::Contacts::default() }
+}

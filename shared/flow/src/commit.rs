@@ -1,0 +1,113 @@
+//! How a step writes: what happened is applied by domain, then written under the version that was read.
+
+use domain::{
+    Enrollment,
+    transition::{Actor, Event, Happened, apply},
+};
+use jiff::{SignedDuration, Timestamp};
+use ports::{Change, Commit, IntegrationStore, PlatformError};
+use uuid::Uuid;
+
+/// What became of an attempt to write.
+#[derive(Debug)]
+pub(crate) enum Written {
+    Yes(Box<Enrollment>),
+    /// Somebody else was there first, or the event no longer fits the row.
+    No,
+    /// The write would have broken something that other rows stand on.
+    Refused(Commit),
+}
+
+impl Written {
+    pub(crate) fn row(self) -> Option<Enrollment> {
+        match self {
+            Self::Yes(row) => Some(*row),
+            Self::No | Self::Refused(_) => None,
+        }
+    }
+}
+
+/// Applies an event to the row as it was read and writes it, once. `dress` adds what must be true with it.
+pub(crate) async fn once<S: IntegrationStore>(
+    rows: &S,
+    row: &Enrollment,
+    happened: Happened,
+    dress: impl FnOnce(&mut Change) + Send,
+) -> Result<Written, PlatformError> {
+    let Ok(next) = apply(row, &happened) else {
+        return Ok(Written::No);
+    };
+    let mut change = Change::new(next, happened, Uuid::new_v4());
+    dress(&mut change);
+    Ok(match rows.commit(change).await? {
+        Commit::Done(row) => Written::Yes(row),
+        Commit::Stale => Written::No,
+        refused @ (Commit::ClaimTaken { .. } | Commit::ReferenceTaken { .. } | Commit::LimitReached) => {
+            Written::Refused(refused)
+        }
+    })
+}
+
+/// Writes a fact that the outside world has already made true. It must not be dropped because another writer was
+/// quicker, so the row is read again until it fits or the event is refused by the row's new state.
+pub(crate) async fn fact<S: IntegrationStore>(
+    rows: &S,
+    mut row: Enrollment,
+    happened: Happened,
+    dress: impl Fn(&mut Change) + Send + Sync,
+) -> Result<Written, PlatformError> {
+    for _ in 0..FACT_TRIES {
+        let Ok(next) = apply(&row, &happened) else {
+            return Ok(Written::No);
+        };
+        let mut change = Change::new(next, happened.clone(), Uuid::new_v4());
+        dress(&mut change);
+        match rows.commit(change).await? {
+            Commit::Done(row) => return Ok(Written::Yes(row)),
+            Commit::Stale => match rows.enrollment(row.id).await? {
+                Some(newer) => row = newer,
+                None => return Ok(Written::No),
+            },
+            refused => return Ok(Written::Refused(refused)),
+        }
+    }
+    Err(PlatformError::new("write a fact", "the row never stopped changing"))
+}
+
+/// Writers of one row are few; whoever loses this often meets a fault, not competition.
+const FACT_TRIES: usize = 16;
+
+/// Nothing could be done; the row says why and when to try again.
+pub(crate) async fn postpone<S: IntegrationStore>(
+    rows: &S,
+    row: &Enrollment,
+    step: &'static str,
+    now: Timestamp,
+    until: Timestamp,
+    note: impl Into<String>,
+) -> Result<(), PlatformError> {
+    let what = Event::Postponed { until, note: note.into() };
+    once(rows, row, event(step, now, what), |_| {}).await.map(drop)
+}
+
+/// As a step of this name, at this time.
+pub(crate) fn event(step: &'static str, at: Timestamp, what: Event) -> Happened {
+    Happened { at, by: Actor::step(step), what, request_ids: Vec::new() }
+}
+
+/// When to try again after `failures` failures in a row: doubling from `first` up to an hour, and spread by the
+/// row's id, so that many rows that failed together do not come back together.
+pub(crate) fn back_off(row: &Enrollment, first: SignedDuration, now: Timestamp) -> Timestamp {
+    let doubled = first.checked_mul(1 << row.failures.min(10)).unwrap_or(HOUR).min(HOUR);
+    let spread = doubled.as_millis() * i128::from(row.id.0.as_u128() as u8) / (5 * 255);
+    let wait = doubled + SignedDuration::from_millis(i64::try_from(spread).unwrap_or(0));
+    now.saturating_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// The schedule's wait after this many tries; the last one repeats.
+pub(crate) fn scheduled(schedule: &[SignedDuration], tries: u32) -> SignedDuration {
+    let index = usize::try_from(tries).unwrap_or(usize::MAX).min(schedule.len().saturating_sub(1));
+    schedule.get(index).copied().unwrap_or(HOUR)
+}

@@ -1,0 +1,479 @@
+//! Connecting an organisation: its settings, the sign-in that proves the tenant, and the preflight that spends nothing.
+
+use domain::{Integration, IntegrationId, Purpose, integration::Authorized, operator::AuditEntry, transition::Actor};
+use jiff::{SignedDuration, Timestamp};
+use ports::{AuthorizeState, IntegrationStore, Platform, PlatformError, SecretKind, Store, Vault};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::{
+    FieldProblem, Flow, Refusal,
+    graph_access::{app_token, entra_app, sentence, trouble},
+    import_pfx::intended_purpose,
+    keys,
+    settings_input::{SecretsInput, SettingsInput},
+};
+
+/// Stores a new integration and its secrets. Nothing is stored when anything is wrong.
+pub async fn create_integration<P: Platform>(
+    flow: &Flow<P>,
+    input: Map<String, Value>,
+    by: &Actor,
+) -> Result<Integration, Refusal> {
+    let (settings, secrets) = parsed(input, true)?;
+    let row = Integration {
+        id: IntegrationId(Uuid::new_v4()),
+        settings,
+        ground: 1,
+        authorized: None,
+        created_at: flow.now(),
+        version: 0,
+    };
+    // Secrets first: an integration without its secrets would be half a thing; secrets without it are nobody's.
+    keep_secrets(flow, row.id, secrets).await?;
+    if !flow.platform.store().create_integration(&row).await? {
+        return Err(Refusal::Conflict("there is an integration for this tenant already; change that one".to_owned()));
+    }
+    let rows = flow.rows(row.id);
+    rows.append_audit(&audit(flow, by, "integration.created", row.id.to_string())).await?;
+    needed_integration(&rows).await
+}
+
+/// Replaces the settings; secrets that are left out stay. What a plan stands on makes open plans void when it changes.
+pub async fn change_settings<P: Platform>(
+    flow: &Flow<P>,
+    id: IntegrationId,
+    input: Map<String, Value>,
+    by: &Actor,
+) -> Result<Integration, Refusal> {
+    let rows = flow.rows(id);
+    let before = needed_integration(&rows).await?;
+    let (settings, secrets) = parsed(input, false)?;
+    let tenant = |settings: &domain::integration::Settings| (settings.cloud, settings.tenant_id);
+    if tenant(&settings) != tenant(&before.settings) {
+        let problem = "an integration belongs to one tenant for good";
+        let fix = "create another integration for the other tenant";
+        return Err(Refusal::Invalid(vec![FieldProblem::new("tenant_id", problem, fix)]));
+    }
+    keep_secrets(flow, id, secrets).await?;
+    let ground = before.ground + u64::from(settings.ground_differs(&before.settings));
+    let changed = changed_fields(&before.settings, &settings);
+    let after = Integration { settings, ground, ..before };
+    if !rows.save_integration(&after).await? {
+        return Err(changed_meanwhile());
+    }
+    let entry = AuditEntry { detail: changed, ..audit(flow, by, "integration.changed", id.to_string()) };
+    rows.append_audit(&entry).await?;
+    needed_integration(&rows).await
+}
+
+/// The stop switch. Orders under way are finished; none is placed after it.
+pub async fn set_stop_buying<P: Platform>(
+    flow: &Flow<P>,
+    id: IntegrationId,
+    stopped: bool,
+    by: &Actor,
+) -> Result<Integration, Refusal> {
+    let rows = flow.rows(id);
+    let mut row = needed_integration(&rows).await?;
+    row.settings.stop_buying = stopped;
+    if !rows.save_integration(&row).await? {
+        return Err(changed_meanwhile());
+    }
+    let action = if stopped { "buying.stopped" } else { "buying.allowed" };
+    rows.append_audit(&audit(flow, by, action, id.to_string())).await?;
+    needed_integration(&rows).await
+}
+
+/// A single-use ticket for the address that begins the sign-in.
+#[derive(Debug)]
+pub struct Ticket {
+    pub ticket: SecretString,
+    pub expires_at: Timestamp,
+}
+
+/// Where the browser goes, and the cookie that it has to bring back.
+#[derive(Debug)]
+pub struct AuthorizeStart {
+    pub location: String,
+    pub cookie: SecretString,
+    pub expires_at: Timestamp,
+}
+
+/// What Entra sent the browser back with.
+#[derive(Debug, Default)]
+pub struct AuthorizeAnswer {
+    pub state: String,
+    pub code: Option<SecretString>,
+    pub error: Option<String>,
+    pub error_description: Option<String>,
+}
+
+/// How long a sign-in may take.
+const SIGN_IN_LIFE: SignedDuration = SignedDuration::from_mins(10);
+const VERIFIER: &str = "pkce-verifier";
+
+/// Makes the link that an operator opens to press Authorize.
+pub async fn authorize_link<P: Platform>(flow: &Flow<P>, id: IntegrationId, by: &Actor) -> Result<Ticket, Refusal> {
+    let rows = flow.rows(id);
+    needed_integration(&rows).await?;
+    let ticket = pki::random_token();
+    let expires_at = flow.now() + SIGN_IN_LIFE;
+    let state = AuthorizeState {
+        hash: ticket_hash(ticket.expose_secret()),
+        integration: id,
+        nonce: String::new(),
+        sealed_verifier: Vec::new(),
+        cookie_hash: String::new(),
+        expires_at,
+    };
+    flow.platform.store().put_authorize_state(&state).await?;
+    rows.append_audit(&audit(flow, by, "integration.authorize_begun", id.to_string())).await?;
+    Ok(Ticket { ticket, expires_at })
+}
+
+/// Takes the ticket, once, and prepares the sign-in at Entra: state, nonce, PKCE, and a cookie for this browser.
+pub async fn start_authorize<P: Platform>(flow: &Flow<P>, ticket: &str) -> Result<AuthorizeStart, Refusal> {
+    let store = flow.platform.store();
+    let now = flow.now();
+    let Some(taken) = store.take_authorize_state(&ticket_hash(ticket), now).await? else {
+        return Err(Refusal::Conflict("this link was used or is too old; press Authorize again".to_owned()));
+    };
+    let rows = flow.rows(taken.integration);
+    let integration = needed_integration(&rows).await?;
+    let app = entra_app(&integration, needed_secret(flow, integration.id).await?);
+    let entra = &flow.microsoft(integration.settings.cloud).entra;
+    let begun = entra.start_authorize(&app, &flow.deployment.redirect_url, &SCOPES);
+    let cookie = pki::random_token();
+    let expires_at = now + SIGN_IN_LIFE;
+    let state = AuthorizeState {
+        hash: pki::sha256_hex(begun.state.expose_secret().as_bytes()),
+        integration: integration.id,
+        nonce: begun.nonce,
+        sealed_verifier: keys::seal_secret(flow, integration.id, VERIFIER, begun.verifier.expose_secret()).await?,
+        cookie_hash: pki::sha256_hex(cookie.expose_secret().as_bytes()),
+        expires_at,
+    };
+    store.put_authorize_state(&state).await?;
+    Ok(AuthorizeStart { location: begun.url.to_string(), cookie, expires_at })
+}
+
+/// Enough to prove who signed in and to which tenant. Jobs use the app's own permissions.
+const SCOPES: [&str; 3] = ["openid", "profile", "User.Read"];
+
+/// Ends the sign-in: the state is ours, unused and of this browser; the code is redeemed; the ID token proves tenant
+/// and person. The tokens are dropped.
+pub async fn finish_authorize<P: Platform>(
+    flow: &Flow<P>,
+    answer: AuthorizeAnswer,
+    cookie: Option<&str>,
+) -> Result<Integration, Refusal> {
+    let store = flow.platform.store();
+    let now = flow.now();
+    let again = || {
+        Refusal::Conflict(
+            "this sign-in was used, is too old, or began in another browser; press Authorize again".to_owned(),
+        )
+    };
+    let state_hash = pki::sha256_hex(answer.state.as_bytes());
+    let state = store.take_authorize_state(&state_hash, now).await?.ok_or_else(again)?;
+    let cookie_hash = cookie.map(|cookie| pki::sha256_hex(cookie.as_bytes())).unwrap_or_default();
+    if !pki::constant_time_eq(cookie_hash.as_bytes(), state.cookie_hash.as_bytes()) {
+        return Err(again());
+    }
+    if let Some(error) = answer.error {
+        let detail = answer.error_description.unwrap_or_default();
+        let number = aadsts(&detail);
+        let advice = number.and_then(microsoft::entra::advice).unwrap_or("Press Authorize to try again");
+        let detail: String = detail.chars().filter(|character| !character.is_control()).take(300).collect();
+        return Err(Refusal::Vendor(format!("Entra answered {error}: {detail}. {advice}")));
+    }
+    let code = answer.code.ok_or_else(again)?;
+    let rows = flow.rows(state.integration);
+    let mut integration = needed_integration(&rows).await?;
+    let app = entra_app(&integration, needed_secret(flow, integration.id).await?);
+    let verifier = keys::open_secret(flow, integration.id, VERIFIER, &state.sealed_verifier).await?;
+    let entra = &flow.microsoft(integration.settings.cloud).entra;
+    let signed_in = entra
+        .redeem(&app, &flow.deployment.redirect_url, &code, &verifier, &state.nonce, now)
+        .await
+        .map_err(|error| Refusal::Vendor(sentence(&error)))?;
+    let name = signed_in.name.or(signed_in.preferred_username).unwrap_or_default();
+    integration.authorized = Some(Authorized { at: now, object_id: signed_in.object_id, name: name.clone() });
+    if !rows.save_integration(&integration).await? {
+        return Err(changed_meanwhile());
+    }
+    let by = Actor::Operator { name: format!("{name} ({})", signed_in.object_id) };
+    rows.append_audit(&audit(flow, &by, "integration.authorized", integration.id.to_string())).await?;
+    needed_integration(&rows).await
+}
+
+/// One line of the preflight.
+#[derive(Clone, Debug, Serialize)]
+pub struct PreflightRow {
+    pub check: String,
+    pub kind: RowKind,
+    pub status: RowStatus,
+    pub result: String,
+    pub fix: String,
+}
+
+/// Whether a machine looked, or a person said so. Never the same tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowKind {
+    Checked,
+    Attested,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowStatus {
+    Good,
+    Warning,
+    Bad,
+}
+
+/// The application permissions that the jobs need, and no others (Graph docs of each call).
+const ROLES: [&str; 2] = ["DeviceManagementConfiguration.ReadWrite.All", "User.Read.All"];
+const GROUPS_ROLE: &str = "GroupMember.Read.All";
+
+/// Looks at everything that an enrollment will need. Spends nothing and writes nothing.
+pub async fn preflight<P: Platform>(flow: &Flow<P>, id: IntegrationId) -> Result<Vec<PreflightRow>, Refusal> {
+    let rows = flow.rows(id);
+    let integration = needed_integration(&rows).await?;
+    let mut report = Report(Vec::new());
+    let connector = &integration.settings.connector;
+    report.row(
+        "connector key",
+        RowStatus::Good,
+        format!("{} bits, SHA-256 {}; sealed for key {:?}", connector.bits, connector.fingerprint, connector.key_name),
+        "compare the fingerprint with the key on the connector server",
+    );
+    match &integration.authorized {
+        Some(by) => report.row("authorized", RowStatus::Good, format!("by {} at {}", by.name, by.at), ""),
+        None => report.row("authorized", RowStatus::Bad, "nobody has signed in to the tenant", "press Authorize"),
+    }
+    match app_token(flow, &integration).await? {
+        Err(trouble) => report.row("token", RowStatus::Bad, trouble.sentence(), "see the sentence"),
+        Ok(token) => {
+            report.row("token", RowStatus::Good, "Entra issued a token for the app", "");
+            permissions(&integration, &token.roles, &mut report);
+            intune(flow, &integration, &token.access, &mut report).await;
+        }
+    }
+    match ca_credentials(flow, id).await? {
+        None => {
+            report.row("SSL.com credentials", RowStatus::Bad, "they are missing", "save the settings with both keys")
+        }
+        Some(credentials) => {
+            let query =
+                sslcom::ListQuery { page: 1, per_page: 1, start: None, end: None, search: None, vouchers_only: true };
+            match flow.ca.list(&credentials, &query).await {
+                Ok(_) => report.row("SSL.com credentials", RowStatus::Good, "SSL.com accepted them", ""),
+                Err(error) => report.row(
+                    "SSL.com credentials",
+                    RowStatus::Bad,
+                    error.to_string(),
+                    "copy both keys from SSL.com's dashboard",
+                ),
+            }
+        }
+    }
+    let today = flow.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    for row in &integration.settings.prevalidated_domains {
+        let valid = integration.settings.is_prevalidated(&row.domain, today);
+        let since = row.since.map_or_else(|| "on an unknown day".to_owned(), |day| format!("on {day}"));
+        report.0.push(PreflightRow {
+            check: format!("domain {}", row.domain),
+            kind: RowKind::Attested,
+            status: if valid { RowStatus::Good } else { RowStatus::Warning },
+            result: format!("pre-validated {since}"),
+            fix: if valid { String::new() } else { "older than 398 days: have SSL.com validate it again".to_owned() },
+        });
+    }
+    match &flow.deployment.public_url {
+        Some(_) => report.row("callback", RowStatus::Good, "SSL.com is asked to call back", ""),
+        None => report.row(
+            "callback",
+            RowStatus::Warning,
+            "polling only: this deployment has no public address",
+            "set public_url to be told at once",
+        ),
+    }
+    Ok(report.0)
+}
+
+fn permissions(integration: &Integration, granted: &[String], report: &mut Report) {
+    let groups = matches!(integration.settings.scope, domain::integration::ImportScope::Groups { .. });
+    let needed: Vec<_> = ROLES.into_iter().chain(groups.then_some(GROUPS_ROLE)).collect();
+    let has = |role: &str| granted.iter().any(|name| name == role);
+    for role in &needed {
+        match has(role) {
+            true => report.row("permission", RowStatus::Good, format!("{role} is granted"), ""),
+            false => report.row(
+                "permission",
+                RowStatus::Bad,
+                format!("{role} is missing"),
+                "add it as an application permission and grant admin consent",
+            ),
+        }
+    }
+    for role in granted.iter().filter(|role| !needed.contains(&role.as_str())) {
+        report.row(
+            "permission",
+            RowStatus::Warning,
+            format!("{role} is granted and not needed"),
+            "remove it from the app registration",
+        );
+    }
+}
+
+async fn intune<P: Platform>(flow: &Flow<P>, integration: &Integration, access: &SecretString, report: &mut Report) {
+    let graph = &flow.microsoft(integration.settings.cloud).graph;
+    match graph.connectors(access, Uuid::new_v4()).await {
+        Err(error) => report.row("connector", RowStatus::Bad, trouble(flow, error).sentence(), "see the sentence"),
+        Ok(connectors) => {
+            let active = connectors
+                .iter()
+                .filter(|connector| connector.state == Some(microsoft::graph::ConnectorState::Active))
+                .count();
+            match active {
+                0 => report.row(
+                    "connector",
+                    RowStatus::Bad,
+                    "no certificate connector is active",
+                    "start the connector's service, or install one",
+                ),
+                count => report.row("connector", RowStatus::Good, format!("{count} active"), ""),
+            }
+        }
+    }
+    match graph.imported_pfx_profiles(access, Uuid::new_v4()).await {
+        Err(error) => report.row("profile", RowStatus::Bad, trouble(flow, error).sentence(), "see the sentence"),
+        Ok(profiles) => {
+            for purpose in Purpose::ALL {
+                let count = profiles
+                    .iter()
+                    .filter(|profile| profile.intended_purpose == Some(intended_purpose(purpose)))
+                    .count();
+                match count {
+                    0 => report.row("profile", RowStatus::Warning, format!("no imported-PFX profile for {purpose}"), "create one in Intune before enrolling with this purpose; a profile's purpose cannot be changed later"),
+                    count => report.row("profile", RowStatus::Good, format!("{count} for {purpose}"), ""),
+                }
+            }
+        }
+    }
+}
+
+struct Report(Vec<PreflightRow>);
+
+impl Report {
+    fn row(&mut self, check: &str, status: RowStatus, result: impl Into<String>, fix: &str) {
+        let (check, result, fix) = (check.to_owned(), result.into(), fix.to_owned());
+        self.0.push(PreflightRow { check, kind: RowKind::Checked, status, result, fix });
+    }
+}
+
+/// SSL.com's credentials as the Vault keeps them.
+#[derive(Deserialize)]
+struct StoredCredentials {
+    account_key: SecretString,
+    secret_key: SecretString,
+}
+
+/// The credentials to buy with; `None` when they were never stored or cannot be read.
+pub(crate) async fn ca_credentials<P: Platform>(
+    flow: &Flow<P>,
+    id: IntegrationId,
+) -> Result<Option<sslcom::Credentials>, PlatformError> {
+    let stored = flow.platform.vault().secret(id, SecretKind::SslCom).await?;
+    Ok(stored
+        .and_then(|text| serde_json::from_str::<StoredCredentials>(text.expose_secret()).ok())
+        .map(|stored| sslcom::Credentials { account_key: stored.account_key, secret_key: stored.secret_key }))
+}
+
+async fn needed_secret<P: Platform>(flow: &Flow<P>, id: IntegrationId) -> Result<SecretString, Refusal> {
+    let missing = || Refusal::Conflict("the client secret is missing; save the settings again".to_owned());
+    flow.platform.vault().secret(id, SecretKind::Entra).await?.ok_or_else(missing)
+}
+
+async fn keep_secrets<P: Platform>(
+    flow: &Flow<P>,
+    id: IntegrationId,
+    secrets: SecretsInput,
+) -> Result<(), PlatformError> {
+    let vault = flow.platform.vault();
+    if let Some(client_secret) = secrets.client_secret {
+        vault.put_secret(id, SecretKind::Entra, client_secret).await?;
+    }
+    if let Some((account_key, secret_key)) = secrets.sslcom {
+        let stored = serde_json::json!({
+            "account_key": account_key.expose_secret(),
+            "secret_key": secret_key.expose_secret(),
+        });
+        vault.put_secret(id, SecretKind::SslCom, SecretString::from(stored.to_string())).await?;
+    }
+    flow.tokens.lock().await.remove(&id);
+    Ok(())
+}
+
+fn parsed(
+    input: Map<String, Value>,
+    secrets_needed: bool,
+) -> Result<(domain::integration::Settings, SecretsInput), Refusal> {
+    let (input, mut problems) = SettingsInput::from_fields(input);
+    match input.parse(secrets_needed) {
+        Ok(parsed) if problems.is_empty() => Ok(parsed),
+        Ok(_) => Err(Refusal::Invalid(problems)),
+        Err(more) => {
+            // A field of the wrong type is missing afterwards; that is one problem, not two.
+            let known: Vec<_> = problems.iter().map(|problem| problem.field.clone()).collect();
+            problems.extend(more.into_iter().filter(|problem| {
+                !known.iter().any(|field| problem.field == *field || problem.field.starts_with(&format!("{field}.")))
+            }));
+            Err(Refusal::Invalid(problems))
+        }
+    }
+}
+
+/// Which settings differ, by name; values are not repeated in the audit.
+fn changed_fields(before: &domain::integration::Settings, after: &domain::integration::Settings) -> String {
+    let fields = |settings| match serde_json::to_value(settings) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    };
+    let (before, after) = (fields(before), fields(after));
+    let changed: Vec<_> =
+        after.iter().filter(|(name, value)| before.get(*name) != Some(value)).map(|(name, _)| name.as_str()).collect();
+    changed.join(", ")
+}
+
+pub(crate) async fn needed_integration<S: IntegrationStore>(rows: &S) -> Result<Integration, Refusal> {
+    rows.integration().await?.ok_or(Refusal::NotFound("integration"))
+}
+
+pub(crate) fn changed_meanwhile() -> Refusal {
+    Refusal::Conflict("it was changed by somebody else just now; look again and repeat".to_owned())
+}
+
+/// A line of the audit, at this moment.
+pub(crate) fn audit<P: Platform>(flow: &Flow<P>, by: &Actor, action: &str, subject: String) -> AuditEntry {
+    let by = match by {
+        Actor::Step { name } | Actor::Operator { name } => name.clone(),
+    };
+    AuditEntry { at: flow.now(), by, action: action.to_owned(), subject, detail: String::new() }
+}
+
+/// A ticket and a state live in one table and must not be taken for each other.
+fn ticket_hash(ticket: &str) -> String {
+    pki::sha256_hex(format!("ticket {ticket}").as_bytes())
+}
+
+/// The number in `AADSTS65004: ...`.
+fn aadsts(text: &str) -> Option<u32> {
+    let digits = text.split("AADSTS").nth(1)?;
+    digits.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
+}

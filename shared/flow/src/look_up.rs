@@ -1,0 +1,235 @@
+//! Finds purchases whose answer was lost. SSL.com documents no idempotency key, so the order is looked for by our own
+//! number; one listing answers for every open purchase of an integration.
+
+use std::collections::{HashMap, HashSet};
+
+use domain::{
+    Enrollment, IntegrationId, Money,
+    enrollment::{State, StateName},
+    jobs::{CheckOrder, Job},
+    step::{self, Step},
+    transition::Event,
+};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use ports::{EnrollmentFilter, IntegrationStore, Platform, PlatformError, Queue, Vendor};
+
+use crate::{
+    Flow, Outcome,
+    commit::{Written, event, once, postpone, scheduled},
+    connect::ca_credentials,
+    place_order::bought,
+};
+
+const STEP: &str = "look_up";
+
+/// Looks up every purchase of the integration that was begun and has no answer.
+pub async fn look_up<P: Platform>(flow: &Flow<P>, integration: IntegrationId) -> Result<Outcome, PlatformError> {
+    let rows = flow.rows(integration);
+    let open = open_purchases(flow, &rows).await?;
+    if open.is_empty() {
+        return Ok(Outcome::Done);
+    }
+    let Some(credentials) = ca_credentials(flow, integration).await? else {
+        return unfound(flow, &rows, &open, &[], "the SSL.com credentials are missing").await;
+    };
+    if let Some(until) = rows.paused_until(Vendor::CertificateAuthority).await?
+        && until > flow.now()
+    {
+        return unfound(flow, &rows, &open, &[], "SSL.com asked us to wait").await;
+    }
+    let listing = match list_since(flow, &credentials, first_day(&open)).await {
+        Ok(listing) => listing,
+        Err(problem) => return unfound(flow, &rows, &open, &[], &problem).await,
+    };
+
+    let mut by_number: HashMap<&str, Vec<&sslcom::OrderSummary>> = HashMap::new();
+    for order in &listing {
+        if let Some(number) = order.external_order_number.as_deref() {
+            by_number.entry(number).or_default().push(order);
+        }
+    }
+    let mut missing = Vec::new();
+    for row in open {
+        let number = row.order_number();
+        match by_number.get(number.as_str()) {
+            Some(orders) => {
+                for order in orders {
+                    found(flow, &rows, &row, order.order_ref.as_str().to_owned(), paid(order.amount.as_ref())).await?;
+                }
+            }
+            None => missing.push(row),
+        }
+    }
+    if missing.is_empty() {
+        return Ok(Outcome::Done);
+    }
+    // The listing may not show our numbers. Each order that nobody owns is then asked for by itself.
+    let strays = strays(&rows, &listing).await?;
+    let mut candidates = Vec::new();
+    for stray in strays {
+        match flow.ca.retrieve(&credentials, &stray.order_ref).await {
+            Ok(order) => {
+                let owner = order
+                    .external_order_number
+                    .as_deref()
+                    .and_then(|number| missing.iter().position(|row| row.order_number() == number));
+                match owner {
+                    Some(index) => {
+                        let row = missing.swap_remove(index);
+                        found(flow, &rows, &row, stray.order_ref.as_str().to_owned(), paid(order.amount.as_ref()))
+                            .await?;
+                    }
+                    // It has a number and it is nobody's here: an order that somebody else placed.
+                    None if order.external_order_number.is_some() => {}
+                    None => candidates.push(stray),
+                }
+            }
+            Err(_) => candidates.push(stray),
+        }
+    }
+    unfound(flow, &rows, &missing, &candidates, "the order was not found yet").await
+}
+
+/// Purchases begun by a run that is over. Those of a run that may still be buying are left alone.
+async fn open_purchases<P: Platform, S: IntegrationStore>(
+    flow: &Flow<P>,
+    rows: &S,
+) -> Result<Vec<Enrollment>, PlatformError> {
+    let now = flow.now();
+    let mut open = Vec::new();
+    let mut after = None;
+    loop {
+        let page = rows.enrollments(&EnrollmentFilter::State(StateName::Buying), after, PAGE).await?;
+        for hint in page.items {
+            if let Some(row) = rows.enrollment(hint.id).await?
+                && step::plan(&row, now) == Step::LookUp
+            {
+                open.push(row);
+            }
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(open),
+        }
+    }
+}
+
+const PAGE: usize = 200;
+
+/// The day before the earliest purchase: the CA's clock and time zone are its own.
+fn first_day(open: &[Enrollment]) -> Date {
+    let earliest = open.iter().filter_map(|row| match row.state {
+        State::Buying { since, .. } => Some(since),
+        _ => None,
+    });
+    let earliest = earliest.min().unwrap_or(Timestamp::UNIX_EPOCH);
+    let day = earliest.to_zoned(TimeZone::UTC).date();
+    day.yesterday().unwrap_or(day)
+}
+
+/// Every order since that day, over all pages: until one is empty or shows nothing new. The number of the first page
+/// is uncertain, so the end is not told by a short page.
+pub(crate) async fn list_since<P: Platform>(
+    flow: &Flow<P>,
+    credentials: &sslcom::Credentials,
+    start: Date,
+) -> Result<Vec<sslcom::OrderSummary>, String> {
+    let mut seen = HashSet::new();
+    let mut orders = Vec::new();
+    for page in 0..MOST_PAGES {
+        let query = sslcom::ListQuery {
+            page,
+            per_page: PER_PAGE,
+            start: Some(start),
+            end: None,
+            search: None,
+            vouchers_only: false,
+        };
+        let listing = match flow.ca.list(credentials, &query).await {
+            Ok(listing) if listing.unreadable == 0 => listing,
+            Ok(listing) => return Err(format!("{} rows of the listing cannot be read", listing.unreadable)),
+            // Page 0 is the first one or none at all.
+            Err(sslcom::Error::Refused {
+                cause: sslcom::RefusalCause::Data | sslcom::RefusalCause::NotFound | sslcom::RefusalCause::Other,
+                ..
+            }) if page == 0 => continue,
+            Err(error) => return Err(error.to_string()),
+        };
+        let fresh: Vec<_> = listing.orders.into_iter().filter(|order| seen.insert(order.order_ref.clone())).collect();
+        if fresh.is_empty() && page > 1 {
+            return Ok(orders);
+        }
+        orders.extend(fresh);
+    }
+    Err(format!("the listing has more than {MOST_PAGES} pages"))
+}
+
+const PER_PAGE: u32 = 100;
+const MOST_PAGES: u32 = 1_000;
+
+/// Orders that show no number of their caller and belong to no enrollment.
+async fn strays<S: IntegrationStore>(
+    rows: &S,
+    listing: &[sslcom::OrderSummary],
+) -> Result<Vec<sslcom::OrderSummary>, PlatformError> {
+    let mut strays = Vec::new();
+    for order in listing.iter().filter(|order| order.external_order_number.is_none()) {
+        if rows.order_owner(order.order_ref.as_str()).await?.is_none() {
+            strays.push(order.clone());
+        }
+        if strays.len() == MOST_STRAYS {
+            break;
+        }
+    }
+    Ok(strays)
+}
+
+/// More than this many unattached orders are not asked for one by one in a single look-up.
+const MOST_STRAYS: usize = 200;
+
+fn paid(amount: Option<&sslcom::Amount>) -> Option<Money> {
+    amount.and_then(|amount| amount.cents).map(Money)
+}
+
+async fn found<P: Platform, S: IntegrationStore>(
+    flow: &Flow<P>,
+    rows: &S,
+    row: &Enrollment,
+    reference: String,
+    paid: Option<Money>,
+) -> Result<(), PlatformError> {
+    let (id, integration, attempt) = (row.id, row.integration, row.attempt);
+    if let Written::Yes(_) = bought(rows, row.clone(), flow.now(), STEP, attempt, reference, paid).await? {
+        tracing::info!(enrollment = %id, event = "order.found", "the order of enrollment {id} was found by looking it up");
+        let check = Job::CheckOrder(CheckOrder::One { integration, enrollment: id });
+        flow.platform.queue().send(vec![check], std::time::Duration::ZERO).await?;
+    }
+    Ok(())
+}
+
+/// Each row waits for the next look-up, or becomes Unsure when the quiet time is over.
+async fn unfound<P: Platform, S: IntegrationStore>(
+    flow: &Flow<P>,
+    rows: &S,
+    missing: &[Enrollment],
+    candidates: &[sslcom::OrderSummary],
+    note: &str,
+) -> Result<Outcome, PlatformError> {
+    let now = flow.now();
+    let candidates: Vec<String> = candidates.iter().map(|order| order.order_ref.as_str().to_owned()).collect();
+    for row in missing {
+        let State::Buying { since, .. } = row.state else { continue };
+        let quiet_until = since.saturating_add(flow.deployment.quiet_time).unwrap_or(Timestamp::MAX);
+        if now >= quiet_until {
+            let what = Event::PurchaseMissing { candidates: candidates.clone() };
+            let note = note.to_owned();
+            once(rows, row, event(STEP, now, what), |change| change.enrollment.note = Some(note)).await?;
+            tracing::error!(enrollment = %row.id, event = "order.unsure", "nobody knows whether enrollment {} was bought", row.id);
+        } else {
+            let wait = scheduled(&flow.deployment.look_up_after, row.failures + 1);
+            let until = now.saturating_add(wait).unwrap_or(Timestamp::MAX).min(quiet_until);
+            postpone(rows, row, STEP, now, until, note).await?;
+        }
+    }
+    Ok(Outcome::Later)
+}

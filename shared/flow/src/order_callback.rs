@@ -1,0 +1,37 @@
+//! SSL.com says that an order is ready. A hint and nothing more: it makes the order due now, and the truth is fetched.
+
+use domain::{
+    jobs::{CheckOrder, Job},
+    step::{self, Step},
+};
+use jiff::SignedDuration;
+use ports::{IntegrationStore, Platform, PlatformError, Queue, Store};
+use secrecy::SecretString;
+
+use crate::{Flow, place_order::hook_hash};
+
+/// A callback makes an order due at most this often.
+const AT_MOST_EVERY: SignedDuration = SignedDuration::from_secs(60);
+
+/// Makes the order due, if token and Basic credentials are those of an order that waits. What was wrong is not said
+/// to the caller; whoever guesses learns nothing.
+pub async fn order_ready<P: Platform>(
+    flow: &Flow<P>,
+    token: &str,
+    basic: Option<(&str, &str)>,
+) -> Result<(), PlatformError> {
+    let Some((user, password)) = basic else { return Ok(()) };
+    let hash = hook_hash(&SecretString::from(token), user, &SecretString::from(password));
+    let Some(owner) = flow.platform.store().hook_owner(&hash).await? else { return Ok(()) };
+    let rows = flow.rows(owner.integration);
+    let Some(row) = rows.enrollment(owner.enrollment).await? else { return Ok(()) };
+    let now = flow.now();
+    let waits = matches!(step::plan(&row, now), Step::SubmitRequest | Step::Check);
+    let (true, Some(due)) = (waits, row.due_at) else { return Ok(()) };
+    // Moving the due time is the right to look: a flood of callbacks looks once.
+    if rows.move_due(row.id, due, now.saturating_add(AT_MOST_EVERY).unwrap_or(due)).await? {
+        let check = CheckOrder::One { integration: owner.integration, enrollment: owner.enrollment };
+        flow.platform.queue().send(vec![Job::CheckOrder(check)], std::time::Duration::ZERO).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,356 @@
+//! Places one order at the CA. The only step that spends money.
+//!
+//! Written before buying: whoever moves the row from Requested to Buying, and nobody else, sends the order, and
+//! only within the purchase window. Whoever finds Buying looks the order up instead ([`crate::look_up`]).
+
+use std::collections::BTreeMap;
+
+use domain::{
+    Batch, Enrollment, Integration, Money,
+    batch::BatchStatus,
+    enrollment::{Blocked, State},
+    jobs::{CheckOrder, Job, PlaceOrder},
+    step::{self, Step},
+    transition::Event,
+};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use ports::{Attachment, Commit, Counter, IntegrationStore, Platform, PlatformError, Queue, Vendor};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{
+    Flow, Outcome,
+    commit::{self, Written, event, fact, once, postpone, scheduled},
+    connect::ca_credentials,
+    keys,
+};
+
+const STEP: &str = "place_order";
+
+/// Buys the certificate of one enrollment, if that is still what comes next.
+pub async fn place_order<P: Platform>(flow: &Flow<P>, job: PlaceOrder) -> Result<Outcome, PlatformError> {
+    let rows = flow.rows(job.integration);
+    let Some(row) = rows.enrollment(job.enrollment).await? else {
+        return Ok(Outcome::Done);
+    };
+    if step::plan(&row, flow.now()) != Step::Buy {
+        return Ok(Outcome::Done);
+    }
+    let Some(go) = brakes_released(flow, &rows, &row).await? else {
+        return Ok(Outcome::Later);
+    };
+    let Some(credentials) = ca_credentials(flow, job.integration).await? else {
+        let until = flow.now() + WAIT_FOR_OPERATOR;
+        postpone(&rows, &row, STEP, flow.now(), until, "the SSL.com credentials are missing").await?;
+        return Ok(Outcome::Later);
+    };
+    let Some((row, hook)) = write_before_buying(flow, &rows, &row, &go.integration).await? else {
+        return Ok(Outcome::Later);
+    };
+
+    // The switch is read once more, as late as possible: making the key took a while.
+    let stopped = rows.integration().await?.is_none_or(|integration| integration.settings.stop_buying);
+    let in_time = matches!(row.state, State::Buying { deadline, .. } if flow.now() < deadline);
+    if stopped || !in_time {
+        never_sent(flow, &rows, row, "the order was not sent in time, or buying was stopped").await?;
+        return Ok(Outcome::Later);
+    }
+    let answer = flow.ca.create(&credentials, &order(flow, &row, hook)).await;
+    settle(flow, &rows, row, answer).await
+}
+
+/// What the brakes let through.
+struct Go {
+    integration: Integration,
+}
+
+/// Reads every brake before an order: the switches, the batch, the pause that the CA asked for.
+async fn brakes_released<P: Platform, S: IntegrationStore>(
+    flow: &Flow<P>,
+    rows: &S,
+    row: &Enrollment,
+) -> Result<Option<Go>, PlatformError> {
+    let now = flow.now();
+    let (Some(integration), Some(batch)) = (rows.integration().await?, rows.batch(row.batch).await?) else {
+        return Ok(None);
+    };
+    if flow.deployment.stop_buying || integration.settings.stop_buying {
+        postpone(rows, row, STEP, now, now + WAIT_FOR_OPERATOR, "buying is stopped").await?;
+        return Ok(None);
+    }
+    if !batch.status.may_buy() {
+        let detail = match &batch.status {
+            BatchStatus::Stopped { reason } => reason.clone(),
+            other => format!("the batch is {}", other.as_str()),
+        };
+        let cause = Blocked::BatchStopped { detail };
+        once(rows, row, event(STEP, now, Event::PurchaseRefused { cause }), |_| {}).await?;
+        return Ok(None);
+    }
+    if let Some(until) = rows.paused_until(Vendor::CertificateAuthority).await?
+        && until > now
+    {
+        wait_out(rows, row, until).await?;
+        return Ok(None);
+    }
+    Ok(Some(Go { integration }))
+}
+
+/// Makes the key, seals it, and takes the right to buy. `None`: another run has it, or a limit says no.
+async fn write_before_buying<P: Platform, S: IntegrationStore>(
+    flow: &Flow<P>,
+    rows: &S,
+    row: &Enrollment,
+    integration: &Integration,
+) -> Result<Option<(Enrollment, Hook)>, PlatformError> {
+    let made = keys::new_key(flow, row).await?;
+    let now = flow.now();
+    let names = (row.subject.given_name.as_deref(), row.subject.surname.as_deref());
+    let request = pki::Subject::new(row.subject.mailbox.clone(), names.0, names.1)
+        .and_then(|subject| pki::certificate_request(&made.key, &subject));
+    let request = match request {
+        Ok(request) => request,
+        Err(problem) => {
+            let cause = Blocked::Data { detail: problem.to_string() };
+            let started = event(STEP, now, Event::BuyingStarted { deadline: now });
+            if let Some(row) = once(rows, row, started, |_| {}).await?.row() {
+                once(rows, &row, event(STEP, now, Event::PurchaseRefused { cause }), |_| {}).await?;
+            }
+            return Ok(None);
+        }
+    };
+    let hook = Hook::random();
+    let hook_hash = hook_hash(&hook.token, CALLBACK_USER, &hook.password);
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let limit = integration.settings.limits.per_day;
+    let deadline = now + flow.deployment.purchase_window;
+    let started = event(STEP, now, Event::BuyingStarted { deadline });
+    let written = once(rows, row, started, |change| {
+        change.attachments = vec![
+            (Attachment::SealedKey, Some(made.sealed)),
+            (Attachment::CertificateRequest, Some(request.pem.into_bytes())),
+        ];
+        change.hook = Some(hook_hash);
+        change.count = Some(Counter { day: today, limit });
+    })
+    .await?;
+    match written {
+        Written::Yes(row) => Ok(Some((*row, hook))),
+        Written::Refused(Commit::LimitReached) => {
+            let tomorrow = today.tomorrow().ok().and_then(|day| day.to_zoned(TimeZone::UTC).ok());
+            let until = tomorrow.map_or(now + WAIT_FOR_OPERATOR, |midnight| midnight.timestamp());
+            let note = format!("the limit of {limit} orders a day is reached");
+            postpone(rows, row, STEP, now, until, note).await?;
+            Ok(None)
+        }
+        Written::No | Written::Refused(_) => Ok(None),
+    }
+}
+
+fn order<P: Platform>(flow: &Flow<P>, row: &Enrollment, hook: Hook) -> sslcom::NewOrder {
+    let callback = flow.deployment.public_url.as_ref().and_then(|base| {
+        let url = base.join(&format!("hooks/sslcom/{}", hook.token.expose_secret())).ok()?;
+        Some(sslcom::Callback {
+            url,
+            username: CALLBACK_USER.to_owned(),
+            password: hook.password,
+            parameters: BTreeMap::new(),
+        })
+    });
+    sslcom::NewOrder {
+        product: sslcom::ProductCode(row.product.code),
+        period_days: u32::from(row.product.days),
+        external_order_number: row.order_number(),
+        callback,
+        extra_fields: serde_json::Map::new(),
+    }
+}
+
+/// What the CA has to show when it calls back about one order: a token in the path and Basic credentials.
+struct Hook {
+    token: SecretString,
+    password: SecretString,
+}
+
+impl Hook {
+    fn random() -> Self {
+        Self { token: pki::random_token(), password: pki::random_token() }
+    }
+}
+
+/// Token and credentials are stored as one SHA-256, so that the row is found only when all of them are right.
+pub(crate) fn hook_hash(token: &SecretString, user: &str, password: &SecretString) -> String {
+    let all = SecretString::from(format!("{}\n{user}\n{}", token.expose_secret(), password.expose_secret()));
+    pki::sha256_hex(all.expose_secret().as_bytes())
+}
+
+/// The user name of the callback's Basic credentials.
+pub(crate) const CALLBACK_USER: &str = "intune-smime";
+
+/// Writes down what the answer means. The rule for each kind of answer:
+/// never connected, nothing was bought; a refusal without an order, nothing was bought; an order, bought,
+/// whatever else the answer says; anything else is looked up.
+async fn settle<P: Platform, S: IntegrationStore>(
+    flow: &Flow<P>,
+    rows: &S,
+    row: Enrollment,
+    answer: Result<sslcom::Order, sslcom::Error>,
+) -> Result<Outcome, PlatformError> {
+    let now = flow.now();
+    match answer {
+        Ok(order) => {
+            let paid = order.amount.as_ref().and_then(|amount| amount.cents).map(Money);
+            let reference = order.order_ref.as_str().to_owned();
+            let attempt = row.attempt;
+            let price = row.product.price;
+            let batch = row.batch;
+            match bought(rows, row, now, STEP, attempt, reference, paid).await? {
+                Written::Yes(row) => {
+                    let check = CheckOrder::One { integration: row.integration, enrollment: row.id };
+                    flow.platform.queue().send(vec![Job::CheckOrder(check)], std::time::Duration::ZERO).await?;
+                }
+                // The order's reference belongs to another enrollment: this answer cannot be trusted.
+                Written::Refused(_) | Written::No => return Ok(Outcome::Later),
+            }
+            if let Some(paid) = paid
+                && paid != price
+            {
+                stop_batch(rows, batch, format!("SSL.com took {paid} for an order planned at {price}")).await?;
+            }
+            Ok(Outcome::Done)
+        }
+        Err(error @ (sslcom::Error::NotSent { .. } | sslcom::Error::Configuration { .. })) => {
+            never_sent(flow, rows, row, &error.to_string()).await?;
+            Ok(Outcome::Later)
+        }
+        Err(sslcom::Error::Refused { cause, problems, .. }) => {
+            let detail = problems.iter().map(|problem| format!("{}: {}", problem.field, problem.message));
+            let detail = detail.collect::<Vec<_>>().join("; ");
+            refused(flow, rows, row, &cause, detail).await
+        }
+        Err(sslcom::Error::Throttled { retry_after }) => {
+            let wait = retry_after.and_then(|wait| SignedDuration::try_from(wait).ok());
+            rows.pause(Vendor::CertificateAuthority, now + wait.unwrap_or(flow.deployment.retry_after)).await?;
+            unclear(flow, rows, row, "SSL.com asked us to wait; whether it took the order is looked up").await
+        }
+        Err(sslcom::Error::Unclear { .. }) => {
+            unclear(flow, rows, row, "SSL.com gave no clear answer; the order is looked up").await
+        }
+    }
+}
+
+/// Writes the order's reference. A paid order is never dropped.
+pub(crate) async fn bought<S: IntegrationStore>(
+    rows: &S,
+    row: Enrollment,
+    now: Timestamp,
+    step: &'static str,
+    attempt: u32,
+    reference: String,
+    paid: Option<Money>,
+) -> Result<Written, PlatformError> {
+    let found = Event::PurchaseFound { attempt, reference: reference.clone(), paid };
+    let id = row.id;
+    let written = fact(rows, row, event(step, now, found), |change| {
+        change.references = vec![reference.clone()];
+    })
+    .await?;
+    match &written {
+        Written::Yes(row) if row.surplus.contains(&reference) => {
+            tracing::error!(enrollment = %id, event = "order.surplus", "a second order was paid for enrollment {id}");
+        }
+        Written::Refused(_) => {
+            tracing::error!(enrollment = %id, event = "order.taken", "the order that enrollment {id} got belongs to another");
+        }
+        Written::Yes(_) | Written::No => {}
+    }
+    Ok(written)
+}
+
+async fn refused<P: Platform, S: IntegrationStore>(
+    flow: &Flow<P>,
+    rows: &S,
+    row: Enrollment,
+    cause: &sslcom::RefusalCause,
+    detail: String,
+) -> Result<Outcome, PlatformError> {
+    use sslcom::RefusalCause as Cause;
+    let now = flow.now();
+    let blocked = match cause {
+        Cause::Funds => Blocked::Funds { detail },
+        Cause::Product => Blocked::Product { detail },
+        Cause::Entitlement | Cause::Credentials => Blocked::Entitlement { detail },
+        Cause::CsrAlreadySubmitted | Cause::Data | Cause::NotFound | Cause::Other => Blocked::Data { detail },
+    };
+    // What is wrong with the account is wrong for the whole batch; each further order would only be refused too.
+    let stops = matches!(cause, Cause::Funds | Cause::Credentials | Cause::Entitlement | Cause::Product);
+    let (batch, reason) = (row.batch, blocked.to_string());
+    fact(rows, row, event(STEP, now, Event::PurchaseRefused { cause: blocked }), |_| {}).await?;
+    if stops {
+        stop_batch(rows, batch, reason).await?;
+    }
+    Ok(Outcome::Done)
+}
+
+async fn never_sent<P: Platform, S: IntegrationStore>(
+    flow: &Flow<P>,
+    rows: &S,
+    row: Enrollment,
+    note: &str,
+) -> Result<(), PlatformError> {
+    let now = flow.now();
+    if let Some(row) = fact(rows, row, event(STEP, now, Event::NeverSent), |_| {}).await?.row() {
+        let until = commit::back_off(&row, flow.deployment.retry_after, now);
+        postpone(rows, &row, STEP, now, until, note).await?;
+    }
+    Ok(())
+}
+
+async fn unclear<P: Platform, S: IntegrationStore>(
+    flow: &Flow<P>,
+    rows: &S,
+    row: Enrollment,
+    note: &str,
+) -> Result<Outcome, PlatformError> {
+    let now = flow.now();
+    let due = now + scheduled(&flow.deployment.look_up_after, 0);
+    fact(rows, row, event(STEP, now, Event::AnswerUnclear { note: note.to_owned() }), |change| {
+        change.enrollment.due_at = Some(due);
+    })
+    .await?;
+    Ok(Outcome::Later)
+}
+
+/// No further order of the batch is placed. What is paid is finished.
+pub(crate) async fn stop_batch<S: IntegrationStore>(
+    rows: &S,
+    batch: domain::BatchId,
+    reason: String,
+) -> Result<(), PlatformError> {
+    tracing::warn!(batch = %batch, event = "batch.stopped", "batch {batch} was stopped: {reason}");
+    for _ in 0..8 {
+        let Some(row) = rows.batch(batch).await? else { return Ok(()) };
+        if !row.status.may_buy() {
+            return Ok(());
+        }
+        let stopped = Batch { status: BatchStatus::Stopped { reason: reason.clone() }, ..row };
+        if rows.save_batch(&stopped).await? {
+            return Ok(());
+        }
+    }
+    Err(PlatformError::new("stop a batch", "the batch never stopped changing"))
+}
+
+/// The vendor asked us to wait: the row waits with it, and nothing is written to its timeline.
+pub(crate) async fn wait_out<S: IntegrationStore>(
+    rows: &S,
+    row: &Enrollment,
+    until: Timestamp,
+) -> Result<(), PlatformError> {
+    if let Some(due) = row.due_at {
+        rows.move_due(row.id, due, until).await?;
+    }
+    Ok(())
+}
+
+/// How long something that an operator has to change is left alone.
+const WAIT_FOR_OPERATOR: SignedDuration = SignedDuration::from_mins(5);

@@ -1,0 +1,95 @@
+//! The sweep: whatever is due is released into its queue. Runs every minute; a lost message costs that minute.
+
+use std::collections::{HashMap, HashSet};
+
+use domain::{
+    IntegrationId,
+    enrollment::StateName,
+    jobs::{CheckOrder, Job},
+    step::{self, Step, job_for},
+    transition::LEASE,
+};
+use jiff::Timestamp;
+use ports::{Due, EnrollmentFilter, IntegrationStore, Platform, PlatformError, Queue, Store};
+
+use crate::{Flow, look_up, place_order::wait_out};
+
+/// Releases what is due and answers how many jobs were sent.
+///
+/// The backlog stays in the store: one sweep releases so many per integration, taking turns between integrations, so
+/// that queues stay short and a small integration is not starved by a large one.
+pub async fn reconcile<P: Platform>(flow: &Flow<P>) -> Result<usize, PlatformError> {
+    let now = flow.now();
+    let due = flow.platform.store().due(now, flow.deployment.released_per_sweep).await?;
+    let mut looked_up = HashSet::new();
+    let mut jobs = Vec::new();
+    for due in taking_turns(due) {
+        let rows = flow.rows(due.integration);
+        // The list is a hint; the row decides, and moving its due time is the right to release it.
+        let Some(row) = rows.enrollment(due.enrollment).await? else { continue };
+        if row.due_at != Some(due.due_at) {
+            continue;
+        }
+        let step = step::plan(&row, now);
+        let again = match step {
+            Step::WaitUntil(until) => until,
+            _ => now.saturating_add(LEASE).unwrap_or(Timestamp::MAX),
+        };
+        if step == Step::Rest {
+            // Nothing is to be done; it would otherwise be found due by every sweep.
+            wait_out(&rows, &row, Timestamp::MAX).await?;
+            continue;
+        }
+        if !rows.move_due(row.id, due.due_at, again).await? {
+            continue;
+        }
+        if step == Step::LookUp && !looked_up.insert(due.integration) {
+            continue;
+        }
+        jobs.extend(job_for(step, due.integration, due.enrollment));
+    }
+    let count = jobs.len();
+    if count > 0 {
+        flow.platform.queue().send(jobs, std::time::Duration::ZERO).await?;
+    }
+    Ok(count)
+}
+
+/// One of each integration, then the next of each.
+fn taking_turns(due: Vec<Due>) -> Vec<Due> {
+    let mut turns: HashMap<IntegrationId, usize> = HashMap::new();
+    let mut ranked: Vec<(usize, Due)> = due
+        .into_iter()
+        .map(|due| {
+            let turn = turns.entry(due.integration).or_default();
+            *turn += 1;
+            (*turn, due)
+        })
+        .collect();
+    ranked.sort_by_key(|(turn, due)| (*turn, due.due_at));
+    ranked.into_iter().map(|(_, due)| due).collect()
+}
+
+/// After a restore from a backup, purchases may have happened that the rows do not know. Each Buying row is looked up
+/// before anything is bought again; the stop switch is expected to be on until this has answered.
+pub async fn after_restore<P: Platform>(flow: &Flow<P>, integration: IntegrationId) -> Result<u64, PlatformError> {
+    let rows = flow.rows(integration);
+    let mut seen = 0;
+    for state in [StateName::Requested, StateName::Buying] {
+        let mut after = None;
+        loop {
+            let page = rows.enrollments(&EnrollmentFilter::State(state), after, 200).await?;
+            seen += page.items.len() as u64;
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+    }
+    look_up::look_up(flow, integration).await?;
+    flow.platform
+        .queue()
+        .send(vec![Job::CheckOrder(CheckOrder::LookUp { integration })], std::time::Duration::ZERO)
+        .await?;
+    Ok(seen)
+}

@@ -1,0 +1,309 @@
+//! What a person decides when a machine must not: every state that waits for somebody has its way out here.
+
+use domain::{
+    Enrollment, EnrollmentId, IntegrationId, Money,
+    enrollment::State,
+    transition::{Actor, Event, Happened},
+};
+use ports::{Attachment, Change, ClaimChange, Commit, IntegrationStore, Platform};
+
+use crate::{
+    FieldProblem, Flow, Refusal,
+    check_order::described,
+    commit::{Written, once},
+    connect::{audit, ca_credentials, changed_meanwhile, needed_integration},
+    look_up,
+    place_order::bought as write_bought,
+};
+
+/// Unsure → Bought: the operator found the order. It is read at the CA, and must belong to nobody else.
+pub async fn bought<P: Platform>(
+    flow: &Flow<P>,
+    id: IntegrationId,
+    enrollment: EnrollmentId,
+    reference: &str,
+    by: &Actor,
+) -> Result<Enrollment, Refusal> {
+    let rows = flow.rows(id);
+    let row = needed(&rows, enrollment).await?;
+    if !matches!(row.state, State::Unsure { .. }) {
+        return Err(unfit(&row, "resolved"));
+    }
+    let invalid = |problem: String, fix: &str| Refusal::Invalid(vec![FieldProblem::new("bought", problem, fix)]);
+    let reference = reference.trim();
+    if reference.is_empty() {
+        return Err(invalid("it is missing".to_owned(), "give the order's reference, such as co-abcd1234"));
+    }
+    if let Some(owner) = rows.order_owner(reference).await?
+        && owner != enrollment
+    {
+        return Err(Refusal::Conflict(format!("order {reference} belongs to enrollment {owner}")));
+    }
+    let Some(credentials) = ca_credentials(flow, id).await? else {
+        return Err(Refusal::Conflict("the SSL.com credentials are missing; save the settings again".to_owned()));
+    };
+    let order_ref = reference.parse().map_err(|problem: sslcom::NotAnOrderRef| {
+        invalid(problem.to_string(), "copy the reference from SSL.com's portal")
+    })?;
+    let order = match flow.ca.retrieve(&credentials, &order_ref).await {
+        Ok(order) => order,
+        Err(sslcom::Error::Refused { .. }) => {
+            return Err(invalid(
+                format!("SSL.com does not know order {reference}"),
+                "copy the reference from SSL.com's portal",
+            ));
+        }
+        Err(error) => return Err(Refusal::Vendor(error.to_string())),
+    };
+    if let Some(number) = order.external_order_number.as_deref()
+        && number != row.order_number()
+    {
+        return Err(Refusal::Conflict(format!(
+            "order {reference} carries the number {number:?}, which is not this enrollment's"
+        )));
+    }
+    let paid = order.amount.as_ref().and_then(|amount| amount.cents).map(Money);
+    let attempt = row.attempt;
+    let written = write_bought(&rows, row, flow.now(), "resolve", attempt, reference.to_owned(), paid).await?;
+    let after = match written {
+        Written::Yes(row) => *row,
+        Written::Refused(Commit::ReferenceTaken { by: owner, .. }) => {
+            return Err(Refusal::Conflict(format!("order {reference} belongs to enrollment {owner}")));
+        }
+        Written::No | Written::Refused(_) => return Err(changed_meanwhile()),
+    };
+    rows.append_audit(&audit(flow, by, "enrollment.resolved_bought", enrollment.to_string())).await?;
+    Ok(after)
+}
+
+/// Unsure → Requested: the operator says that nothing was bought. It is looked for once more; an order with this
+/// enrollment's number wins over the operator's word.
+pub async fn not_bought<P: Platform>(
+    flow: &Flow<P>,
+    id: IntegrationId,
+    enrollment: EnrollmentId,
+    by: &Actor,
+) -> Result<Enrollment, Refusal> {
+    let rows = flow.rows(id);
+    let row = needed(&rows, enrollment).await?;
+    let State::Unsure { since, .. } = row.state else {
+        return Err(unfit(&row, "resolved"));
+    };
+    let credentials = ca_credentials(flow, id).await?;
+    let day = (since - flow.deployment.quiet_time).to_zoned(jiff::tz::TimeZone::UTC).date();
+    if let Some(credentials) = credentials
+        && let Ok(orders) = look_up::list_since(flow, &credentials, day.yesterday().unwrap_or(day)).await
+    {
+        let number = row.order_number();
+        if let Some(order) = orders.iter().find(|order| order.external_order_number.as_deref() == Some(number.as_str()))
+        {
+            return bought(flow, id, enrollment, order.order_ref.as_str(), by).await;
+        }
+    }
+    let now = flow.now();
+    let what = Event::PurchaseRuledOut;
+    write(flow, &rows, row, what, by, "enrollment.resolved_not_bought", |change| change.enrollment.due_at = Some(now))
+        .await
+}
+
+/// Blocked → Requested: what blocked it is mended.
+pub async fn unblock<P: Platform>(
+    flow: &Flow<P>,
+    id: IntegrationId,
+    enrollment: EnrollmentId,
+    by: &Actor,
+) -> Result<Enrollment, Refusal> {
+    let rows = flow.rows(id);
+    let row = needed(&rows, enrollment).await?;
+    let now = flow.now();
+    write(flow, &rows, row, Event::Unblocked, by, "enrollment.unblocked", |change| change.enrollment.due_at = Some(now))
+        .await
+}
+
+/// Gives an enrollment up before anything was bought; its claim is free again.
+pub async fn cancel<P: Platform>(
+    flow: &Flow<P>,
+    id: IntegrationId,
+    enrollment: EnrollmentId,
+    reason: &str,
+    by: &Actor,
+) -> Result<Enrollment, Refusal> {
+    let rows = flow.rows(id);
+    let row = needed(&rows, enrollment).await?;
+    let reason = needed_reason(reason)?;
+    let claim = row.claim();
+    write(flow, &rows, row, Event::Cancelled { reason }, by, "enrollment.cancelled", |change| {
+        change.claim = Some(ClaimChange::Release { claim });
+    })
+    .await
+}
+
+/// Held → Issued: an approver takes the certificate as it is.
+pub async fn accept_held<P: Platform>(
+    flow: &Flow<P>,
+    id: IntegrationId,
+    enrollment: EnrollmentId,
+    reason: &str,
+    by: &Actor,
+) -> Result<Enrollment, Refusal> {
+    let rows = flow.rows(id);
+    let row = needed(&rows, enrollment).await?;
+    let reason = needed_reason(reason)?;
+    if !matches!(row.state, State::Held { .. }) {
+        return Err(unfit(&row, "accepted"));
+    }
+    let stored = rows.attachment(enrollment, Attachment::CertificateChain).await?;
+    let request = rows.attachment(enrollment, Attachment::CertificateRequest).await?;
+    let chain = stored.zip(request).and_then(|(chain, request)| {
+        let public_key_info = pki::public_key_info_of_request(&request).ok()?;
+        pki::Bundle::parse(&chain).ok()?.chain_for(&public_key_info, flow.now())
+    });
+    let Some(chain) = chain else {
+        return Err(Refusal::Conflict(
+            "there is no certificate for our key to accept; fetch it again, or revoke".to_owned(),
+        ));
+    };
+    let certificate = described(&chain, vec![format!("accepted: {reason}")]);
+    let now = flow.now();
+    write(flow, &rows, row, Event::HoldAccepted { certificate, reason }, by, "certificate.accepted", |change| {
+        change.enrollment.due_at = Some(now);
+    })
+    .await
+}
+
+/// Held → Rejected: the certificate is revoked at the CA.
+pub async fn revoke_held<P: Platform>(
+    flow: &Flow<P>,
+    id: IntegrationId,
+    enrollment: EnrollmentId,
+    reason: &str,
+    by: &Actor,
+) -> Result<Enrollment, Refusal> {
+    let rows = flow.rows(id);
+    let row = needed(&rows, enrollment).await?;
+    let reason = needed_reason(reason)?;
+    let (State::Held { .. }, Some(purchase)) = (&row.state, &row.purchase) else {
+        return Err(unfit(&row, "revoked"));
+    };
+    let Some(credentials) = ca_credentials(flow, id).await? else {
+        return Err(Refusal::Conflict("the SSL.com credentials are missing; save the settings again".to_owned()));
+    };
+    let reference = order_ref(&row, &purchase.reference)?;
+    let serials: Vec<_> = row.certificate.iter().map(|certificate| certificate.serial.clone()).collect();
+    flow.ca
+        .revoke(&credentials, &reference, &reason, &serials)
+        .await
+        .map_err(|error| Refusal::Vendor(error.to_string()))?;
+    write(flow, &rows, row, Event::HoldRevoked, by, "certificate.revoked", |_| {}).await
+}
+
+/// Held → Validating: fetch and check again, after the CA issued anew.
+pub async fn retry_held<P: Platform>(
+    flow: &Flow<P>,
+    id: IntegrationId,
+    enrollment: EnrollmentId,
+    by: &Actor,
+) -> Result<Enrollment, Refusal> {
+    let rows = flow.rows(id);
+    let row = needed(&rows, enrollment).await?;
+    let now = flow.now();
+    write(flow, &rows, row, Event::HoldRetried, by, "certificate.fetched_again", |change| {
+        change.enrollment.due_at = Some(now)
+    })
+    .await
+}
+
+/// Failed → the stage that failed.
+pub async fn retry<P: Platform>(
+    flow: &Flow<P>,
+    id: IntegrationId,
+    enrollment: EnrollmentId,
+    by: &Actor,
+) -> Result<Enrollment, Refusal> {
+    let rows = flow.rows(id);
+    let row = needed(&rows, enrollment).await?;
+    let now = flow.now();
+    write(flow, &rows, row, Event::Retried, by, "enrollment.retried", |change| change.enrollment.due_at = Some(now))
+        .await
+}
+
+/// Imported → Issued: the record is written again, to the connector key and with the PFX profile of today.
+pub async fn import_again<P: Platform>(
+    flow: &Flow<P>,
+    id: IntegrationId,
+    enrollment: EnrollmentId,
+    by: &Actor,
+) -> Result<Enrollment, Refusal> {
+    let rows = flow.rows(id);
+    let row = needed(&rows, enrollment).await?;
+    let now = flow.now();
+    write(flow, &rows, row, Event::ImportRequestedAgain, by, "enrollment.import_requested", |change| {
+        change.enrollment.due_at = Some(now);
+    })
+    .await
+}
+
+/// Has the CA send the validation mail again; its code lives 24 hours (S/MIME Baseline Requirements 3.2.2.2).
+pub async fn resend_validation<P: Platform>(
+    flow: &Flow<P>,
+    id: IntegrationId,
+    enrollment: EnrollmentId,
+    by: &Actor,
+) -> Result<Enrollment, Refusal> {
+    let rows = flow.rows(id);
+    let row = needed(&rows, enrollment).await?;
+    let (State::Validating { .. }, Some(purchase)) = (&row.state, &row.purchase) else {
+        return Err(unfit(&row, "validated again"));
+    };
+    let Some(credentials) = ca_credentials(flow, id).await? else {
+        return Err(Refusal::Conflict("the SSL.com credentials are missing; save the settings again".to_owned()));
+    };
+    let reference = order_ref(&row, &purchase.reference)?;
+    flow.ca.retry_validation(&credentials, &reference).await.map_err(|error| Refusal::Vendor(error.to_string()))?;
+    rows.append_audit(&audit(flow, by, "validation.sent_again", enrollment.to_string())).await?;
+    needed(&rows, enrollment).await
+}
+
+async fn write<P: Platform, S: IntegrationStore>(
+    flow: &Flow<P>,
+    rows: &S,
+    row: Enrollment,
+    what: Event,
+    by: &Actor,
+    action: &str,
+    dress: impl FnOnce(&mut Change) + Send,
+) -> Result<Enrollment, Refusal> {
+    needed_integration(rows).await?;
+    let name = what.name();
+    let happened = Happened { at: flow.now(), by: by.clone(), what, request_ids: Vec::new() };
+    if domain::transition::apply(&row, &happened).is_err() {
+        return Err(unfit(&row, name));
+    }
+    let after = once(rows, &row, happened, dress).await?.row().ok_or_else(changed_meanwhile)?;
+    rows.append_audit(&audit(flow, by, action, row.id.to_string())).await?;
+    Ok(after)
+}
+
+fn order_ref(row: &Enrollment, reference: &str) -> Result<sslcom::OrderRef, Refusal> {
+    let unreadable = |_| Refusal::Conflict(format!("the order's reference of enrollment {} cannot be read", row.id));
+    reference.parse().map_err(unreadable)
+}
+
+async fn needed<S: IntegrationStore>(rows: &S, enrollment: EnrollmentId) -> Result<Enrollment, Refusal> {
+    rows.enrollment(enrollment).await?.ok_or(Refusal::NotFound("enrollment"))
+}
+
+fn needed_reason(reason: &str) -> Result<String, Refusal> {
+    let reason = reason.trim();
+    match reason.chars().count() {
+        0 => Err(Refusal::Invalid(vec![FieldProblem::new("reason", "it is missing", "say why, in a few words")])),
+        count if count > 500 => {
+            Err(Refusal::Invalid(vec![FieldProblem::new("reason", "it is longer than 500 characters", "shorten it")]))
+        }
+        _ => Ok(reason.to_owned()),
+    }
+}
+
+fn unfit(row: &Enrollment, wanted: &str) -> Refusal {
+    Refusal::Conflict(format!("an enrollment that is {} cannot be {}", row.state.name(), wanted.replace('_', " ")))
+}

@@ -1,0 +1,49 @@
+//! One axum [`Router`]: the JSON API, the OAuth callback, the webhook and the console.
+//!
+//! It maps HTTP to [`flow`] and back and decides nothing about an enrollment. What needs which role stands in the
+//! OpenAPI document, and the document is what [`access`] enforces: an operation without a role is open to nobody.
+
+mod access;
+mod api;
+mod console;
+mod document;
+mod edge;
+mod health;
+mod hook;
+mod idempotency;
+mod input;
+mod oauth;
+mod problem;
+mod routes;
+mod shape;
+mod sign_in;
+mod tagged;
+
+use axum::Router;
+use flow::Flow;
+use ports::Platform;
+
+pub use access::{Access, ApiToken, NotAHash, Operator};
+
+/// What the deployment decides about its HTTP surface.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The names under which the router may be asked, with or without a port; another `Host` is answered with 421.
+    /// This keeps a page elsewhere from reaching a loopback server by a DNS name of its own. `None`: every name.
+    pub hosts: Option<Vec<String>>,
+}
+
+/// The whole HTTP surface.
+///
+/// Whoever puts another sign-in in front inserts an [`Operator`] into the request's extensions; the bearer tokens
+/// of `access` are then not asked for.
+pub fn router<P: Platform>(flow: Flow<P>, access: Access, options: Options) -> Router {
+    routes::assemble(App { flow, access }, options)
+}
+
+/// What every handler is given.
+#[derive(Clone)]
+pub(crate) struct App<P: Platform> {
+    pub(crate) flow: Flow<P>,
+    pub(crate) access: Access,
+}

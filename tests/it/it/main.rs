@@ -1,0 +1,1 @@
+//! Scenarios, faults, the platform contract and the architecture, in one test binary.

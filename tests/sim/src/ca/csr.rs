@@ -1,0 +1,446 @@
+//! Reads certificate signing requests (PKCS#10, RFC 2986) as strictly as a public S/MIME CA must.
+//!
+//! Whatever is not understood is refused: an attribute, an extension, an algorithm, a second name.
+
+use asn1::{Asn1Read, ObjectIdentifier, oid};
+use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use rcgen::SignatureAlgorithm;
+
+/// A request whose own signature holds.
+#[derive(Clone, Debug)]
+pub struct SigningRequest {
+    pub der: Vec<u8>,
+    pub public_key: PublicKey,
+    pub mailbox: Mailbox,
+    pub given_name: Option<String>,
+    pub surname: Option<String>,
+    /// What the request asks to use the key for, if it says so.
+    pub usage: Option<RequestedUsage>,
+}
+
+/// The one mailbox of a request, in the form in which its SAN names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mailbox {
+    Rfc822Name(String),
+    /// RFC 9598, for a local part that is not ASCII.
+    SmtpUtf8(String),
+}
+
+impl Mailbox {
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Rfc822Name(address) | Self::SmtpUtf8(address) => address,
+        }
+    }
+}
+
+/// The two key usages of S/MIME that a request can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestedUsage {
+    pub signing: bool,
+    pub encryption: bool,
+}
+
+/// Why a request is refused, in one clause.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct Problem(pub &'static str);
+
+/// A subject's public key: its algorithm and the bits of its subjectPublicKey.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKey {
+    pub algorithm: KeyAlgorithm,
+    pub bits: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyAlgorithm {
+    Rsa,
+    P256,
+    P384,
+    P521,
+}
+
+impl rcgen::PublicKeyData for PublicKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.bits
+    }
+
+    /// Only the key's own half of the algorithm ends up in a certificate.
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        match self.algorithm {
+            KeyAlgorithm::Rsa => &rcgen::PKCS_RSA_SHA256,
+            KeyAlgorithm::P256 => &rcgen::PKCS_ECDSA_P256_SHA256,
+            KeyAlgorithm::P384 => &rcgen::PKCS_ECDSA_P384_SHA384,
+            KeyAlgorithm::P521 => &rcgen::PKCS_ECDSA_P521_SHA512,
+        }
+    }
+}
+
+impl SigningRequest {
+    /// Reads PEM with LF line ends, as `openssl req` writes it.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn from_pem(text: &str) -> Result<Self, Problem> {
+        let body = text
+            .trim_end_matches('\n')
+            .strip_prefix("-----BEGIN CERTIFICATE REQUEST-----\n")
+            .and_then(|rest| rest.strip_suffix("\n-----END CERTIFICATE REQUEST-----"))
+            .ok_or(Problem("it is not a PEM certificate request"))?;
+        if body.lines().any(|line| line.is_empty() || line.len() > 76) {
+            return Err(Problem("its PEM lines are empty or too long"));
+        }
+        let der = STANDARD
+            .decode(body.replace('\n', ""))
+            .map_err(|_| Problem("its PEM body is not base64"))?;
+        Self::from_der(der)
+    }
+
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn from_der(der: Vec<u8>) -> Result<Self, Problem> {
+        let request: CertificationRequest<'_> =
+            asn1::parse_single(&der).map_err(|_| Problem("it is not DER of PKCS#10"))?;
+        let info: CertificationRequestInfo<'_> =
+            request.info.parse().map_err(|_| Problem("its content is not PKCS#10"))?;
+        if info.version != 0 {
+            return Err(Problem("its version is not 0"));
+        }
+        let public_key = public_key(&info.public_key)?;
+        verify(&request, &public_key)?;
+        let subject = Subject::read(info.subject)?;
+        let extensions = Extensions::read(info.attributes)?;
+        let mailbox = extensions.mailbox.ok_or(Problem("its SAN names no mailbox"))?;
+        subject.must_name(&mailbox)?;
+        Ok(Self {
+            public_key,
+            mailbox,
+            given_name: subject.given_name,
+            surname: subject.surname,
+            usage: extensions.usage,
+            der,
+        })
+    }
+}
+
+#[derive(Asn1Read)]
+struct CertificationRequest<'a> {
+    info: asn1::Tlv<'a>,
+    signature_algorithm: AlgorithmIdentifier<'a>,
+    signature: asn1::BitString<'a>,
+}
+
+#[derive(Asn1Read)]
+struct CertificationRequestInfo<'a> {
+    version: u8,
+    subject: Name<'a>,
+    public_key: SubjectPublicKeyInfo<'a>,
+    #[implicit(0)]
+    attributes: Option<asn1::SetOf<'a, Attribute<'a>>>,
+}
+
+type Name<'a> = asn1::SequenceOf<'a, asn1::SetOf<'a, AttributeTypeAndValue<'a>>>;
+
+#[derive(Asn1Read)]
+struct AttributeTypeAndValue<'a> {
+    kind: ObjectIdentifier,
+    value: asn1::Tlv<'a>,
+}
+
+#[derive(Asn1Read)]
+struct SubjectPublicKeyInfo<'a> {
+    algorithm: AlgorithmIdentifier<'a>,
+    bits: asn1::BitString<'a>,
+}
+
+#[derive(Asn1Read)]
+struct AlgorithmIdentifier<'a> {
+    algorithm: ObjectIdentifier,
+    parameters: Option<asn1::Tlv<'a>>,
+}
+
+#[derive(Asn1Read)]
+struct RsaPublicKey<'a> {
+    modulus: asn1::BigUint<'a>,
+    exponent: u64,
+}
+
+#[derive(Asn1Read)]
+struct Attribute<'a> {
+    kind: ObjectIdentifier,
+    values: asn1::SetOf<'a, asn1::Tlv<'a>>,
+}
+
+#[derive(Asn1Read)]
+struct Extension<'a> {
+    kind: ObjectIdentifier,
+    #[default(false)]
+    _critical: bool,
+    value: &'a [u8],
+}
+
+#[derive(Asn1Read)]
+enum GeneralName<'a> {
+    #[implicit(0)]
+    OtherName(OtherName<'a>),
+    #[implicit(1)]
+    Rfc822Name(asn1::IA5String<'a>),
+}
+
+#[derive(Asn1Read)]
+struct OtherName<'a> {
+    kind: ObjectIdentifier,
+    #[explicit(0, required)]
+    value: asn1::Tlv<'a>,
+}
+
+const RSA_ENCRYPTION: ObjectIdentifier = oid!(1, 2, 840, 113549, 1, 1, 1);
+const EC_PUBLIC_KEY: ObjectIdentifier = oid!(1, 2, 840, 10045, 2, 1);
+
+fn public_key(info: &SubjectPublicKeyInfo<'_>) -> Result<PublicKey, Problem> {
+    if info.bits.padding_bits() != 0 {
+        return Err(Problem("its public key does not end at a byte"));
+    }
+    let bits = info.bits.as_bytes().to_vec();
+    let algorithm = match &info.algorithm.algorithm {
+        kind if *kind == RSA_ENCRYPTION => {
+            must_be_null(info.algorithm.parameters.as_ref())?;
+            must_be_strong(&bits)?;
+            KeyAlgorithm::Rsa
+        }
+        kind if *kind == EC_PUBLIC_KEY => named_curve(info.algorithm.parameters.as_ref())?,
+        _ => return Err(Problem("its key is neither RSA nor on a NIST curve")),
+    };
+    Ok(PublicKey { algorithm, bits })
+}
+
+/// S/MIME BR 6.1.5: at least 2048 bits, a multiple of 8, and an odd exponent of at least 65537.
+fn must_be_strong(bits: &[u8]) -> Result<(), Problem> {
+    let key: RsaPublicKey<'_> =
+        asn1::parse_single(bits).map_err(|_| Problem("its RSA key is unreadable"))?;
+    let modulus = key.modulus.as_bytes();
+    let first = modulus.iter().position(|byte| *byte != 0).unwrap_or(modulus.len());
+    let modulus = &modulus[first..];
+    let length = modulus.first().map_or(0, |byte| modulus.len() * 8 - byte.leading_zeros() as usize);
+    if length < 2048 {
+        return Err(Problem("its RSA key is shorter than 2048 bits"));
+    }
+    if !length.is_multiple_of(8) || key.exponent < 65537 || key.exponent.is_multiple_of(2) {
+        return Err(Problem("its RSA key has an unusual modulus or exponent"));
+    }
+    Ok(())
+}
+
+fn named_curve(parameters: Option<&asn1::Tlv<'_>>) -> Result<KeyAlgorithm, Problem> {
+    let curve: ObjectIdentifier = parameters
+        .and_then(|curve| curve.parse().ok())
+        .ok_or(Problem("its elliptic curve has no name"))?;
+    match curve {
+        curve if curve == oid!(1, 2, 840, 10045, 3, 1, 7) => Ok(KeyAlgorithm::P256),
+        curve if curve == oid!(1, 3, 132, 0, 34) => Ok(KeyAlgorithm::P384),
+        curve if curve == oid!(1, 3, 132, 0, 35) => Ok(KeyAlgorithm::P521),
+        _ => Err(Problem("its elliptic curve is not P-256, P-384 or P-521")),
+    }
+}
+
+fn must_be_null(parameters: Option<&asn1::Tlv<'_>>) -> Result<(), Problem> {
+    parameters
+        .and_then(|null| null.parse::<()>().ok())
+        .ok_or(Problem("its RSA algorithm lacks the NULL parameters"))
+}
+
+fn verify(request: &CertificationRequest<'_>, key: &PublicKey) -> Result<(), Problem> {
+    let algorithm = &request.signature_algorithm;
+    let is = |arc: ObjectIdentifier| algorithm.algorithm == arc;
+    let verifier: &'static dyn VerificationAlgorithm = match key.algorithm {
+        KeyAlgorithm::Rsa => {
+            must_be_null(algorithm.parameters.as_ref())?;
+            if is(oid!(1, 2, 840, 113549, 1, 1, 11)) {
+                &signature::RSA_PKCS1_2048_8192_SHA256
+            } else if is(oid!(1, 2, 840, 113549, 1, 1, 12)) {
+                &signature::RSA_PKCS1_2048_8192_SHA384
+            } else if is(oid!(1, 2, 840, 113549, 1, 1, 13)) {
+                &signature::RSA_PKCS1_2048_8192_SHA512
+            } else {
+                return Err(Problem("its signature is not RSA PKCS#1 v1.5 with SHA-2"));
+            }
+        }
+        curve => {
+            if algorithm.parameters.is_some() {
+                return Err(Problem("its ECDSA signature has parameters"));
+            }
+            match curve {
+                KeyAlgorithm::P256 if is(oid!(1, 2, 840, 10045, 4, 3, 2)) => {
+                    &signature::ECDSA_P256_SHA256_ASN1
+                }
+                KeyAlgorithm::P384 if is(oid!(1, 2, 840, 10045, 4, 3, 3)) => {
+                    &signature::ECDSA_P384_SHA384_ASN1
+                }
+                KeyAlgorithm::P521 if is(oid!(1, 2, 840, 10045, 4, 3, 4)) => {
+                    &signature::ECDSA_P521_SHA512_ASN1
+                }
+                _ => return Err(Problem("its ECDSA hash does not suit its curve")),
+            }
+        }
+    };
+    UnparsedPublicKey::new(verifier, &key.bits)
+        .verify(request.info.full_data(), request.signature.as_bytes())
+        .map_err(|_| Problem("its own signature does not hold"))
+}
+
+#[derive(Default)]
+struct Subject {
+    common_name: Option<String>,
+    email_address: Option<String>,
+    given_name: Option<String>,
+    surname: Option<String>,
+}
+
+impl Subject {
+    fn read(name: Name<'_>) -> Result<Self, Problem> {
+        let mut subject = Self::default();
+        for relative_name in name {
+            let mut attributes = relative_name;
+            let attribute = attributes.next().ok_or(Problem("its subject has an empty name"))?;
+            if attributes.next().is_some() {
+                return Err(Problem("its subject has a name of several values"));
+            }
+            let place = match &attribute.kind {
+                kind if *kind == oid!(2, 5, 4, 3) => &mut subject.common_name,
+                kind if *kind == oid!(1, 2, 840, 113549, 1, 9, 1) => &mut subject.email_address,
+                kind if *kind == oid!(2, 5, 4, 42) => &mut subject.given_name,
+                kind if *kind == oid!(2, 5, 4, 4) => &mut subject.surname,
+                _ => return Err(Problem("its subject names what the CA itself fills in")),
+            };
+            let text = directory_string(&attribute.value)?;
+            if place.replace(text).is_some() {
+                return Err(Problem("its subject names one thing twice"));
+            }
+        }
+        Ok(subject)
+    }
+
+    /// SSL.com takes the CN as a validation item of its own and the mailbox from emailAddress and
+    /// SAN, so the three must agree. Seen in the sandbox 2026-06.
+    fn must_name(&self, mailbox: &Mailbox) -> Result<(), Problem> {
+        if self.common_name.as_deref() != Some(mailbox.as_str()) {
+            return Err(Problem("its CN is not the mailbox"));
+        }
+        // ub-common-name of RFC 5280.
+        if mailbox.as_str().chars().count() > 64 {
+            return Err(Problem("its CN is longer than 64 characters"));
+        }
+        match (mailbox, &self.email_address) {
+            (Mailbox::Rfc822Name(address), Some(email)) if address == email => Ok(()),
+            (Mailbox::SmtpUtf8(_), None) => Ok(()),
+            _ => Err(Problem("its emailAddress is not the mailbox")),
+        }
+    }
+}
+
+fn directory_string(value: &asn1::Tlv<'_>) -> Result<String, Problem> {
+    let text = value
+        .parse::<asn1::Utf8String<'_>>()
+        .map(|text| text.as_str())
+        .or_else(|_| value.parse::<asn1::PrintableString<'_>>().map(|text| text.as_str()))
+        .or_else(|_| value.parse::<asn1::IA5String<'_>>().map(|text| text.as_str()))
+        .map_err(|_| Problem("its subject has a name in an unusual string type"))?;
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err(Problem("its subject has an empty name or control characters"));
+    }
+    if text.chars().count() > 64 {
+        return Err(Problem("its subject has a name longer than 64 characters"));
+    }
+    Ok(text.to_owned())
+}
+
+#[derive(Default)]
+struct Extensions {
+    mailbox: Option<Mailbox>,
+    usage: Option<RequestedUsage>,
+}
+
+impl Extensions {
+    fn read(attributes: Option<asn1::SetOf<'_, Attribute<'_>>>) -> Result<Self, Problem> {
+        let mut found = Self::default();
+        for attribute in attributes.into_iter().flatten() {
+            // extensionRequest of RFC 2985.
+            if attribute.kind != oid!(1, 2, 840, 113549, 1, 9, 14) {
+                return Err(Problem("it has an attribute other than extensionRequest"));
+            }
+            let values: Vec<_> = attribute.values.collect();
+            let [value] = values.as_slice() else {
+                return Err(Problem("its extensionRequest does not have one value"));
+            };
+            let extensions: asn1::SequenceOf<'_, Extension<'_>> =
+                value.parse().map_err(|_| Problem("its extensions are unreadable"))?;
+            for extension in extensions {
+                found.take(&extension)?;
+            }
+        }
+        Ok(found)
+    }
+
+    fn take(&mut self, extension: &Extension<'_>) -> Result<(), Problem> {
+        if extension.kind == oid!(2, 5, 29, 17) {
+            let mailbox = only_mailbox(extension.value)?;
+            if self.mailbox.replace(mailbox).is_some() {
+                return Err(Problem("it has two SANs"));
+            }
+        } else if extension.kind == oid!(2, 5, 29, 15) {
+            let bits: asn1::BitString<'_> = asn1::parse_single(extension.value)
+                .map_err(|_| Problem("its key usage is unreadable"))?;
+            self.usage = Some(RequestedUsage {
+                signing: bits.has_bit_set(0),
+                encryption: bits.has_bit_set(2) || bits.has_bit_set(4),
+            });
+        } else if extension.kind == oid!(2, 5, 29, 37) {
+            only_mail_purposes(extension.value)?;
+        } else {
+            return Err(Problem("it asks for an extension that no S/MIME certificate takes from it"));
+        }
+        Ok(())
+    }
+}
+
+fn only_mailbox(san: &[u8]) -> Result<Mailbox, Problem> {
+    let names: asn1::SequenceOf<'_, GeneralName<'_>> =
+        asn1::parse_single(san).map_err(|_| Problem("its SAN has names other than mailboxes"))?;
+    let names: Vec<_> = names.collect();
+    let [name] = names.as_slice() else {
+        return Err(Problem("its SAN does not have exactly one name"));
+    };
+    let mailbox = match name {
+        GeneralName::Rfc822Name(address) => Mailbox::Rfc822Name(address.as_str().to_owned()),
+        GeneralName::OtherName(other) if other.kind == oid!(1, 3, 6, 1, 5, 5, 7, 8, 9) => {
+            let address: asn1::Utf8String<'_> = other
+                .value
+                .parse()
+                .map_err(|_| Problem("its SmtpUTF8Mailbox is not a UTF8String"))?;
+            // RFC 9598: an ASCII local part belongs in an rfc822Name.
+            if address.as_str().is_ascii() {
+                return Err(Problem("its SmtpUTF8Mailbox is plain ASCII"));
+            }
+            Mailbox::SmtpUtf8(address.as_str().to_owned())
+        }
+        GeneralName::OtherName(_) => return Err(Problem("its SAN has an unknown otherName")),
+    };
+    let plain = |part: &str| !part.is_empty() && !part.contains(['@', ' ', '<', '>', ',']);
+    match mailbox.as_str().split_once('@') {
+        Some((local, domain)) if plain(local) && plain(domain) && domain.contains('.') => Ok(mailbox),
+        _ => Err(Problem("its SAN names no mailbox address")),
+    }
+}
+
+fn only_mail_purposes(eku: &[u8]) -> Result<(), Problem> {
+    let purposes: asn1::SequenceOf<'_, ObjectIdentifier> =
+        asn1::parse_single(eku).map_err(|_| Problem("its extended key usage is unreadable"))?;
+    for purpose in purposes {
+        if purpose != oid!(1, 3, 6, 1, 5, 5, 7, 3, 4) && purpose != oid!(1, 3, 6, 1, 5, 5, 7, 3, 2) {
+            return Err(Problem("its extended key usage is not for mail"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! Who buys, for whom, and what is sold.
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
+
+use crate::ca::{CertificateType, Generation};
+
+/// A funded API account.
+#[derive(Clone)]
+pub struct Account {
+    pub account_key: String,
+    pub secret_key: String,
+    pub funds_cents: u64,
+    /// The product codes that this account may order.
+    pub products: Vec<u32>,
+    /// The name of the organisation (the team) that it belongs to.
+    pub organisation: Option<String>,
+}
+
+/// An organisation that the CA has verified.
+#[derive(Clone, Debug)]
+pub struct Organisation {
+    pub name: String,
+    /// organizationIdentifier of S/MIME BR 7.1.4.2.2 d, e.g. `VATSE-556677889901`.
+    pub identifier: String,
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
+    /// The EPKI agreement is active: people of this organisation need no identity check of their own.
+    pub epki_agreement: bool,
+    pub domains: Vec<PrevalidatedDomain>,
+}
+
+/// An e-mail domain whose control was shown beforehand.
+#[derive(Clone, Debug)]
+pub struct PrevalidatedDomain {
+    pub domain: String,
+    pub validated_on: Date,
+}
+
+impl Organisation {
+    /// Whether the domain's control was shown and is not too old: 398 days, S/MIME BR 4.2.1.
+    pub(super) fn has_validated(&self, domain: &str, now: Timestamp) -> bool {
+        let today = now.to_zoned(TimeZone::UTC).date();
+        self.domains.iter().any(|known| {
+            known.domain.eq_ignore_ascii_case(domain)
+                && known.validated_on.checked_add(398.days()).is_ok_and(|last| today <= last)
+        })
+    }
+}
+
+/// One row of the price list.
+#[derive(Clone, Debug)]
+pub struct Product {
+    pub code: u32,
+    pub name: &'static str,
+    pub certificate_type: CertificateType,
+    pub generation: Generation,
+    /// Price in US cents per allowed period in days.
+    pub prices: BTreeMap<u32, u64>,
+}
+
+impl Product {
+    /// The S/MIME products with the names and codes that public sources give. Only the 38 dollars
+    /// of 600 were seen (in the sandbox); the other prices are made up.
+    pub fn catalogue() -> Vec<Self> {
+        const PERSONAL: &[u32] = &[365, 730, 1095, 1461, 1826];
+        const BUSINESS: &[u32] = &[365, 730, 1095];
+        let row = |code, name, certificate_type, generation, periods: &[u32], cents_per_year| Self {
+            code,
+            name,
+            certificate_type,
+            generation,
+            prices: periods
+                .iter()
+                .map(|days| (*days, u64::from(days / 365) * cents_per_year))
+                .collect(),
+        };
+        use CertificateType::{
+            IndividualValidated, MailboxValidated, OrganizationValidated, SponsorValidated,
+        };
+        use Generation::{Multipurpose, Strict};
+        vec![
+            row(300, "personal-basic", MailboxValidated, Strict, PERSONAL, 20_00),
+            row(301, "personal-pro", IndividualValidated, Multipurpose, PERSONAL, 30_00),
+            row(302, "personal-business", SponsorValidated, Multipurpose, PERSONAL, 60_00),
+            row(303, "personal-enterprise", SponsorValidated, Multipurpose, PERSONAL, 90_00),
+            row(600, "ov-smime", OrganizationValidated, Multipurpose, BUSINESS, 38_00),
+            row(700, "iv-ov-smime", SponsorValidated, Multipurpose, BUSINESS, 76_00),
+        ]
+    }
+
+    /// Whether the certificate names an organisation, which then has to be verified.
+    pub(super) fn names_organisation(&self) -> bool {
+        matches!(
+            self.certificate_type,
+            CertificateType::OrganizationValidated | CertificateType::SponsorValidated
+        )
+    }
+
+    /// Whether the certificate names a person, whose name then has to be in the request.
+    pub(super) fn names_person(&self) -> bool {
+        matches!(
+            self.certificate_type,
+            CertificateType::SponsorValidated | CertificateType::IndividualValidated
+        )
+    }
+}
