@@ -4,8 +4,9 @@ use jiff::Timestamp;
 
 use crate::{
     EnrollmentId, IntegrationId,
-    enrollment::{Enrollment, KeyFacet, State},
+    enrollment::{Enrollment, State},
     jobs::{CheckOrder, ImportPfx, Job, PlaceOrder},
+    transition::keeps_key,
 };
 
 /// The next thing to do.
@@ -22,7 +23,7 @@ pub enum Step {
     /// Ask the CA whether the certificate is there.
     Check,
     Import,
-    /// The time for which the key was kept is over.
+    /// The time for which the key was kept is over, or nothing will come of the enrollment.
     DestroyKey,
     /// A person decides, or it is done.
     Rest,
@@ -37,18 +38,15 @@ pub fn plan(enrollment: &Enrollment, now: Timestamp) -> Step {
         State::Bought => Step::SubmitRequest,
         State::Validating { .. } => Step::Check,
         State::Issued | State::Importing => Step::Import,
-        State::Imported { .. } => match (enrollment.key, enrollment.due_at) {
-            (KeyFacet::Retained, Some(due)) if due <= now => Step::DestroyKey,
-            _ => Step::Rest,
-        },
-        State::Planned
-        | State::Unsure { .. }
-        | State::Blocked { .. }
-        | State::Held { .. }
-        | State::Rejected { .. }
-        | State::Expired { .. }
-        | State::Failed { .. }
-        | State::Cancelled { .. } => Step::Rest,
+        State::Imported { .. } | State::Cancelled { .. } | State::Rejected { .. } | State::Expired { .. } => {
+            match enrollment.due_at {
+                Some(due) if due <= now && keeps_key(enrollment) => Step::DestroyKey,
+                _ => Step::Rest,
+            }
+        }
+        State::Planned | State::Unsure { .. } | State::Blocked { .. } | State::Held { .. } | State::Failed { .. } => {
+            Step::Rest
+        }
     }
 }
 

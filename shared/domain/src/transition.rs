@@ -206,6 +206,8 @@ pub fn apply(enrollment: &Enrollment, happened: &Happened) -> Result<Enrollment,
         (State::Imported { .. }, Event::Imported { keep_key_until }) => Some(*keep_key_until),
         // A surplus order found late changes nothing about when the row itself is due.
         (_, Event::PurchaseFound { .. }) if next.state == enrollment.state => enrollment.due_at,
+        // Nothing was bought, or nothing will come of it: the key is destroyed at once.
+        (state, _) if is_over(state) && keeps_key(&next) => Some(at),
         (state, _) => state.name().is_moving().then(|| at.saturating_add(LEASE).unwrap_or(Timestamp::MAX)),
     };
     Ok(next)
@@ -346,7 +348,7 @@ fn facet(enrollment: &Enrollment, event: &Event) -> Option<Enrollment> {
     let mut next = enrollment.clone();
     let issued = enrollment.certificate.is_some();
     match event {
-        Event::KeyDestroyed if !enrollment.state.name().is_moving() && enrollment.key != KeyFacet::Escrowed => {
+        Event::KeyDestroyed if is_over(&enrollment.state) && keeps_key(enrollment) => {
             next.key = KeyFacet::Destroyed;
             next.due_at = None;
         }
@@ -357,6 +359,15 @@ fn facet(enrollment: &Enrollment, event: &Event) -> Option<Enrollment> {
         _ => return None,
     }
     Some(next)
+}
+
+/// No step will need the key again, but for an import that a person asks for while it is still kept.
+fn is_over(state: &State) -> bool {
+    matches!(state, State::Imported { .. } | State::Cancelled { .. } | State::Rejected { .. } | State::Expired { .. })
+}
+
+pub(crate) fn keeps_key(enrollment: &Enrollment) -> bool {
+    matches!(enrollment.key, KeyFacet::Sealed | KeyFacet::Retained)
 }
 
 fn stage_of(state: StateName) -> Option<Stage> {

@@ -157,6 +157,14 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
             return Ok(Outcome::Done);
         }
         let mut note = who_must_act(order.status.stage).to_owned();
+        if order.status.stage == sslcom::Stage::AwaitingRegistrant {
+            let (registrant, contacts) = (registrant(self.settings), contacts(self.settings));
+            let sent = self.flow.ca.submit_registrant(self.credentials, self.reference, &registrant, &contacts).await;
+            note = match sent {
+                Ok(_) => "the registrant's data were handed in".to_owned(),
+                Err(error) => format!("the registrant's data were not accepted: {error}"),
+            };
+        }
         if order.status.stage == sslcom::Stage::AwaitingValidation && order.validations.is_empty() {
             let mailbox = row.subject.mailbox.to_string();
             let asked = self.flow.ca.request_mailbox_validation(self.credentials, self.reference, &mailbox).await;

@@ -236,10 +236,6 @@ pub enum RowStatus {
     Bad,
 }
 
-/// The application permissions that the jobs need, and no others (Graph docs of each call).
-const ROLES: [&str; 2] = ["DeviceManagementConfiguration.ReadWrite.All", "User.Read.All"];
-const GROUPS_ROLE: &str = "GroupMember.Read.All";
-
 /// Looks at everything that an enrollment will need. Spends nothing and writes nothing.
 pub async fn preflight<P: Platform>(flow: &Flow<P>, id: IntegrationId) -> Result<Vec<PreflightRow>, Refusal> {
     let rows = flow.rows(id);
@@ -270,7 +266,7 @@ pub async fn preflight<P: Platform>(flow: &Flow<P>, id: IntegrationId) -> Result
         }
         Some(credentials) => {
             let query =
-                sslcom::ListQuery { page: 1, per_page: 1, start: None, end: None, search: None, vouchers_only: true };
+                sslcom::ListQuery { page: 0, per_page: 1, start: None, end: None, search: None, vouchers_only: true };
             match flow.ca.list(&credentials, &query).await {
                 Ok(_) => report.row("SSL.com credentials", RowStatus::Good, "SSL.com accepted them", ""),
                 Err(error) => report.row(
@@ -306,28 +302,28 @@ pub async fn preflight<P: Platform>(flow: &Flow<P>, id: IntegrationId) -> Result
     Ok(report.0)
 }
 
+/// The roles in the token against the least that the jobs need.
 fn permissions(integration: &Integration, granted: &[String], report: &mut Report) {
-    let groups = matches!(integration.settings.scope, domain::integration::ImportScope::Groups { .. });
-    let needed: Vec<_> = ROLES.into_iter().chain(groups.then_some(GROUPS_ROLE)).collect();
-    let has = |role: &str| granted.iter().any(|name| name == role);
-    for role in &needed {
-        match has(role) {
-            true => report.row("permission", RowStatus::Good, format!("{role} is granted"), ""),
+    use microsoft::graph::Permission;
+    let mut needed = vec![Permission::ReadPeople, Permission::WriteRecords];
+    if matches!(integration.settings.scope, domain::integration::ImportScope::Groups { .. }) {
+        needed.push(Permission::ReadGroupMembers);
+    }
+    for permission in &needed {
+        let name = permission.name();
+        match permission.is_among(granted) {
+            true => report.row("permission", RowStatus::Good, format!("{name} is granted"), ""),
             false => report.row(
                 "permission",
                 RowStatus::Bad,
-                format!("{role} is missing"),
+                format!("{name} is missing"),
                 "add it as an application permission and grant admin consent",
             ),
         }
     }
-    for role in granted.iter().filter(|role| !needed.contains(&role.as_str())) {
-        report.row(
-            "permission",
-            RowStatus::Warning,
-            format!("{role} is granted and not needed"),
-            "remove it from the app registration",
-        );
+    for role in microsoft::graph::granted_without_need(granted, &needed) {
+        let fix = "remove it from the app registration";
+        report.row("permission", RowStatus::Warning, format!("{role} is granted and not needed"), fix);
     }
 }
 

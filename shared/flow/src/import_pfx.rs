@@ -5,7 +5,7 @@
 
 use domain::{
     Enrollment, Integration, Purpose,
-    enrollment::{IntuneFacet, KeyFacet, Stage, State},
+    enrollment::{IntuneFacet, Stage, State},
     jobs::ImportPfx,
     keys::SealingPadding,
     step::{self, Step},
@@ -301,7 +301,6 @@ async fn destroy_key<P: Platform, S: IntegrationStore>(
     rows: &S,
     row: &Enrollment,
 ) -> Result<Outcome, PlatformError> {
-    debug_assert_eq!(row.key, KeyFacet::Retained);
     once(rows, row, event(STEP, flow.now(), Event::KeyDestroyed), |change| {
         change.attachments = vec![(Attachment::SealedKey, None)];
     })

@@ -17,7 +17,7 @@ use crate::{
     Flow, Outcome,
     commit::{Written, event, once, postpone, scheduled},
     connect::ca_credentials,
-    place_order::bought,
+    place_order::{bought, paid},
 };
 
 const STEP: &str = "look_up";
@@ -148,11 +148,11 @@ pub(crate) async fn list_since<P: Platform>(
         let listing = match flow.ca.list(credentials, &query).await {
             Ok(listing) if listing.unreadable == 0 => listing,
             Ok(listing) => return Err(format!("{} rows of the listing cannot be read", listing.unreadable)),
-            // Page 0 is the first one or none at all.
-            Err(sslcom::Error::Refused {
-                cause: sslcom::RefusalCause::Data | sslcom::RefusalCause::NotFound | sslcom::RefusalCause::Other,
-                ..
-            }) if page == 0 => continue,
+            // Whether pages are counted from 0 or 1 is not documented; where they are from 1, page 0 is an error.
+            Err(
+                sslcom::Error::Refused { .. }
+                | sslcom::Error::Unclear { source: sslcom::Uncertainty::Status { .. }, .. },
+            ) if page == 0 => continue,
             Err(error) => return Err(error.to_string()),
         };
         let fresh: Vec<_> = listing.orders.into_iter().filter(|order| seen.insert(order.order_ref.clone())).collect();
@@ -186,10 +186,6 @@ async fn strays<S: IntegrationStore>(
 
 /// More than this many unattached orders are not asked for one by one in a single look-up.
 const MOST_STRAYS: usize = 200;
-
-fn paid(amount: Option<&sslcom::Amount>) -> Option<Money> {
-    amount.and_then(|amount| amount.cents).map(Money)
-}
 
 async fn found<P: Platform, S: IntegrationStore>(
     flow: &Flow<P>,

@@ -198,7 +198,8 @@ async fn settle<P: Platform, S: IntegrationStore>(
     let now = flow.now();
     match answer {
         Ok(order) => {
-            let paid = order.amount.as_ref().and_then(|amount| amount.cents).map(Money);
+            let paid = paid(order.amount.as_ref());
+            let surprise = order.amount.filter(|amount| !is_as_planned(amount, row.product.price));
             let reference = order.order_ref.as_str().to_owned();
             let attempt = row.attempt;
             let price = row.product.price;
@@ -211,10 +212,9 @@ async fn settle<P: Platform, S: IntegrationStore>(
                 // The order's reference belongs to another enrollment: this answer cannot be trusted.
                 Written::Refused(_) | Written::No => return Ok(Outcome::Later),
             }
-            if let Some(paid) = paid
-                && paid != price
-            {
-                stop_batch(rows, batch, format!("SSL.com took {paid} for an order planned at {price}")).await?;
+            if let Some(amount) = surprise {
+                stop_batch(rows, batch, format!("SSL.com took {} for an order planned at {price}", amount.text))
+                    .await?;
             }
             Ok(Outcome::Done)
         }
@@ -236,6 +236,17 @@ async fn settle<P: Platform, S: IntegrationStore>(
             unclear(flow, rows, row, "SSL.com gave no clear answer; the order is looked up").await
         }
     }
+}
+
+/// What was paid, where it is certain and in the price list's currency.
+pub(crate) fn paid(amount: Option<&sslcom::Amount>) -> Option<Money> {
+    let amount = amount.filter(|amount| amount.currency.as_deref().is_none_or(|currency| currency == "USD"));
+    amount.and_then(|amount| amount.cents).map(Money)
+}
+
+/// An amount that cannot be read proves nothing; one that can must be the price.
+fn is_as_planned(amount: &sslcom::Amount, price: Money) -> bool {
+    amount.cents.is_none() || paid(Some(amount)) == Some(price)
 }
 
 /// Writes the order's reference. A paid order is never dropped.

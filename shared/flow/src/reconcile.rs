@@ -4,15 +4,20 @@ use std::collections::{HashMap, HashSet};
 
 use domain::{
     IntegrationId,
-    enrollment::StateName,
+    enrollment::{Stage, StateName},
     jobs::{CheckOrder, Job},
     step::{self, Step, job_for},
-    transition::LEASE,
+    transition::{Event, LEASE},
 };
 use jiff::Timestamp;
 use ports::{Due, EnrollmentFilter, IntegrationStore, Platform, PlatformError, Queue, Store};
 
-use crate::{Flow, look_up, place_order::wait_out};
+use crate::{
+    Flow,
+    commit::{self, event, once, postpone},
+    look_up,
+    place_order::wait_out,
+};
 
 /// Releases what is due and answers how many jobs were sent.
 ///
@@ -92,4 +97,21 @@ pub async fn after_restore<P: Platform>(flow: &Flow<P>, integration: Integration
         .send(vec![Job::CheckOrder(CheckOrder::LookUp { integration })], std::time::Duration::ZERO)
         .await?;
     Ok(seen)
+}
+
+/// A message about an enrollment was given up by its queue: its body panicked, or took too long, every time. A paid
+/// enrollment becomes Failed, for a person to see; before the purchase the sweep goes on looking after it.
+pub async fn mark_dead_letter<P: Platform>(flow: &Flow<P>, job: &Job) -> Result<(), PlatformError> {
+    let Some(enrollment) = job.enrollment() else { return Ok(()) };
+    let rows = flow.rows(job.integration());
+    let Some(row) = rows.enrollment(enrollment).await? else { return Ok(()) };
+    let now = flow.now();
+    let cause = format!("its message in the queue {} was given up; see the log", job.queue().as_str());
+    let stage = match row.state.name() {
+        StateName::Bought => Stage::Request,
+        StateName::Validating => Stage::Validation,
+        StateName::Issued | StateName::Importing => Stage::Import,
+        _ => return postpone(&rows, &row, "dead_letter", now, commit::back_off(&row, LEASE, now), cause).await,
+    };
+    once(&rows, &row, event("dead_letter", now, Event::StageFailed { stage, cause }), |_| {}).await.map(drop)
 }

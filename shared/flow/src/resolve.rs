@@ -1,7 +1,7 @@
 //! What a person decides when a machine must not: every state that waits for somebody has its way out here.
 
 use domain::{
-    Enrollment, EnrollmentId, IntegrationId, Money,
+    Enrollment, EnrollmentId, IntegrationId,
     enrollment::State,
     transition::{Actor, Event, Happened},
 };
@@ -13,7 +13,7 @@ use crate::{
     commit::{Written, once},
     connect::{audit, ca_credentials, changed_meanwhile, needed_integration},
     look_up,
-    place_order::bought as write_bought,
+    place_order::{bought as write_bought, paid},
 };
 
 /// Unsure → Bought: the operator found the order. It is read at the CA, and must belong to nobody else.
@@ -47,7 +47,7 @@ pub async fn bought<P: Platform>(
     })?;
     let order = match flow.ca.retrieve(&credentials, &order_ref).await {
         Ok(order) => order,
-        Err(sslcom::Error::Refused { .. }) => {
+        Err(sslcom::Error::Refused { cause: sslcom::RefusalCause::NotFound, .. }) => {
             return Err(invalid(
                 format!("SSL.com does not know order {reference}"),
                 "copy the reference from SSL.com's portal",
@@ -62,7 +62,7 @@ pub async fn bought<P: Platform>(
             "order {reference} carries the number {number:?}, which is not this enrollment's"
         )));
     }
-    let paid = order.amount.as_ref().and_then(|amount| amount.cents).map(Money);
+    let paid = paid(order.amount.as_ref());
     let attempt = row.attempt;
     let written = write_bought(&rows, row, flow.now(), "resolve", attempt, reference.to_owned(), paid).await?;
     let after = match written {
@@ -152,12 +152,7 @@ pub async fn accept_held<P: Platform>(
     if !matches!(row.state, State::Held { .. }) {
         return Err(unfit(&row, "accepted"));
     }
-    let stored = rows.attachment(enrollment, Attachment::CertificateChain).await?;
-    let request = rows.attachment(enrollment, Attachment::CertificateRequest).await?;
-    let chain = stored.zip(request).and_then(|(chain, request)| {
-        let public_key_info = pki::public_key_info_of_request(&request).ok()?;
-        pki::Bundle::parse(&chain).ok()?.chain_for(&public_key_info, flow.now())
-    });
+    let chain = held_chain(flow, &rows, enrollment).await?;
     let Some(chain) = chain else {
         return Err(Refusal::Conflict(
             "there is no certificate for our key to accept; fetch it again, or revoke".to_owned(),
@@ -169,6 +164,20 @@ pub async fn accept_held<P: Platform>(
         change.enrollment.due_at = Some(now);
     })
     .await
+}
+
+/// The certificate that is held, if one is for our key.
+async fn held_chain<P: Platform, S: IntegrationStore>(
+    flow: &Flow<P>,
+    rows: &S,
+    enrollment: EnrollmentId,
+) -> Result<Option<pki::CertificateChain>, Refusal> {
+    let stored = rows.attachment(enrollment, Attachment::CertificateChain).await?;
+    let request = rows.attachment(enrollment, Attachment::CertificateRequest).await?;
+    Ok(stored.zip(request).and_then(|(chain, request)| {
+        let public_key_info = pki::public_key_info_of_request(&request).ok()?;
+        pki::Bundle::parse(&chain).ok()?.chain_for(&public_key_info, flow.now())
+    }))
 }
 
 /// Held → Rejected: the certificate is revoked at the CA.
@@ -189,7 +198,11 @@ pub async fn revoke_held<P: Platform>(
         return Err(Refusal::Conflict("the SSL.com credentials are missing; save the settings again".to_owned()));
     };
     let reference = order_ref(&row, &purchase.reference)?;
-    let serials: Vec<_> = row.certificate.iter().map(|certificate| certificate.serial.clone()).collect();
+    let Some(chain) = held_chain(flow, &rows, enrollment).await? else {
+        let missing = "there is no certificate for our key to name; revoke the order in SSL.com's portal";
+        return Err(Refusal::Conflict(missing.to_owned()));
+    };
+    let serials = [chain.leaf().serial().to_owned()];
     flow.ca
         .revoke(&credentials, &reference, &reason, &serials)
         .await

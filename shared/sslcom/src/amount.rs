@@ -92,6 +92,7 @@ fn ungrouped(whole: &str, decimal: Option<char>) -> Option<String> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -171,5 +172,22 @@ mod tests {
     fn a_long_text_is_not_kept_whole() {
         let amount = Amount::read(&json!("9".repeat(10_000))).unwrap();
         assert_eq!((amount.cents, amount.text.len()), (None, LONGEST));
+    }
+
+    proptest! {
+        #[test]
+        fn every_amount_is_read_back_from_english_and_european_notation(cents in 0..=u64::MAX) {
+            let digits = (cents / 100).to_string();
+            let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|group| str::from_utf8(group).unwrap()).collect();
+            let english = format!("${}.{:02}", groups.join(","), cents % 100);
+            let european = format!("{},{:02} EUR", groups.join("."), cents % 100);
+            prop_assert_eq!(read(json!(english)), (Some(cents), Some("USD".to_owned())));
+            prop_assert_eq!(read(json!(european)), (Some(cents), Some("EUR".to_owned())));
+        }
+
+        #[test]
+        fn no_text_is_too_odd(text in r"\PC{0,20}[0-9.,]{0,20}\PC{0,20}") {
+            Amount::read(&json!(text));
+        }
     }
 }

@@ -33,7 +33,7 @@ impl Client {
             .redirect(redirect::Policy::none())
             .referer(false)
             // Not even where HTTP calls it safe: whether a purchase is made again is not the transport's decision.
-            
+            .retry(reqwest::retry::never())
             .https_only(endpoint.base_url.scheme() == "https");
         if endpoint.is_loopback() {
             // Plain http through a proxy would leave this machine.

@@ -80,8 +80,12 @@ impl Endpoint {
     /// An endpoint that a client may use: https, or http that does not leave this machine, and bounded in every way.
     pub(crate) fn accepted(self) -> Result<Self, Error> {
         let url = &self.base_url;
-        let is_encrypted = url.scheme() == "https" && url.has_host();
-        if !is_encrypted && !(url.scheme() == "http" && self.is_loopback()) {
+        let is_protected = match url.scheme() {
+            "https" => url.has_host(),
+            "http" => self.is_loopback(),
+            _ => false,
+        };
+        if !is_protected {
             return Err(Error::configuration("base_url", "it must be https (http only on this machine)"));
         }
         if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {

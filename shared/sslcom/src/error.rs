@@ -46,7 +46,7 @@ impl Error {
 
     /// What a failed exchange means.
     pub(crate) fn unanswered(what: &'static str, source: reqwest::Error) -> Self {
-        let source = source;
+        let source = source.without_url();
         if source.is_connect() || source.is_builder() {
             Self::NotSent { source }
         } else if source.is_timeout() {

@@ -113,14 +113,7 @@ impl Product {
         if self.offers.iter().enumerate().any(is_repeated) {
             return Some(("offers", "name a duration twice".into()));
         }
-        self.offers.iter().find_map(|Offer { days, price_cents }| match (days, price_cents) {
-            (0, _) => Some(("offers", "have a duration of 0 days".into())),
-            (LONGEST_CERTIFICATE_DAYS.., _) if *days > LONGEST_CERTIFICATE_DAYS => {
-                Some(("offers", format!("have {days} days; a certificate lives {LONGEST_CERTIFICATE_DAYS} at most")))
-            }
-            (_, 0) => Some(("offers", format!("have no price for {days} days"))),
-            _ => None,
-        })
+        self.offers.iter().find_map(|offer| offer.fault().map(|fault| ("offers", fault)))
     }
 
     fn read(index: usize, row: Map<String, Value>) -> Result<Self, Error> {
@@ -143,6 +136,19 @@ impl Product {
         match row.fields.keys().next() {
             Some(unknown) => Err(row_error(index, Some(code), unknown, "is not a field of a product".into())),
             None => Ok(product),
+        }
+    }
+}
+
+impl Offer {
+    fn fault(&self) -> Option<String> {
+        match *self {
+            Self { days: 0, .. } => Some("have a duration of 0 days".into()),
+            Self { days, .. } if days > LONGEST_CERTIFICATE_DAYS => {
+                Some(format!("have {days} days; a certificate lives {LONGEST_CERTIFICATE_DAYS} at most"))
+            }
+            Self { days, price_cents: 0 } => Some(format!("have no price for {days} days")),
+            Self { .. } => None,
         }
     }
 }

@@ -75,6 +75,8 @@ impl Redaction {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
+    use proptest::prelude::*;
+
     use super::*;
 
     fn redaction() -> Redaction {
@@ -118,5 +120,19 @@ mod tests {
     fn an_empty_secret_redacts_nothing() {
         let credentials = Credentials { account_key: "".into(), secret_key: "".into() };
         assert_eq!(Redaction::of(&credentials).clean("plain"), "plain");
+    }
+
+    proptest! {
+        #[test]
+        fn no_arrangement_of_a_text_lets_a_secret_through(
+            secret in "[AB]{2,6}",
+            other in "[AB]{2,6}",
+            text in "[AB\u{7}é ]{0,400}",
+        ) {
+            let credentials = Credentials { account_key: secret.clone().into(), secret_key: other.clone().into() };
+            let clean = Redaction::of(&credentials).clean(&text);
+            prop_assert!(!clean.contains(&secret) && !clean.contains(&other));
+            prop_assert!(clean.chars().count() <= LONGEST_MESSAGE + MARK.len());
+        }
     }
 }

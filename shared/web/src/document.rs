@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::http::Method;
 use domain::operator::Role;
 use utoipa::{
-    IntoResponses, Modify, OpenApi, PartialSchema, ToSchema,
+    IntoResponses, Modify, OpenApi, ToSchema,
     openapi::{
         ContentBuilder, Ref, RefOr, ResponseBuilder,
         response::Response,
@@ -109,11 +109,6 @@ fn problems(rows: &[(&str, &str)]) -> std::collections::BTreeMap<String, RefOr<R
         ResponseBuilder::new().description(description).content("application/problem+json", problem()).build()
     };
     rows.iter().map(|(status, description)| ((*status).to_owned(), answer(description).into())).collect()
-}
-
-/// The schema of a JSON object whose fields are read one by one.
-pub(crate) fn schema_of<T: PartialSchema>() -> RefOr<utoipa::openapi::schema::Schema> {
-    T::schema()
 }
 
 #[cfg(test)]

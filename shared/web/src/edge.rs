@@ -120,7 +120,7 @@ fn log(problem: &Problem, reference: Uuid) {
 }
 
 fn chain(error: &dyn Error) -> String {
-    let links = std::iter::successors(Some(error), |link| link.source());
+    let links = std::iter::successors(Some(error), |link: &&dyn Error| (*link).source());
     links.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 

@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use ports::{Platform, Store};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     App,
@@ -14,7 +14,7 @@ use crate::{
 
 pub(crate) fn routes<P: Platform>() -> OpenApiRouter<App<P>> {
     OpenApiRouter::default()
-        .routes(handlers!(P: running))
+        .routes(routes!(running))
         .routes(handlers!(P: ready))
 }
 
@@ -25,7 +25,7 @@ struct Health {
 
 /// The process runs
 #[utoipa::path(get, path = "/health", tag = "open", responses((status = OK, body = Health)))]
-async fn running<P: Platform>(State(_): State<App<P>>) -> Json<Health> {
+async fn running() -> Json<Health> {
     Json(Health { status: "running" })
 }
 

@@ -1,7 +1,9 @@
 //! `Idempotency-Key` on requests that create something: the same key with the same body is answered as the first
 //! time, with another body it is refused. (IETF draft-ietf-httpapi-idempotency-key-header.)
 //!
-//! Only what was done is remembered. A request that was refused did nothing, so its key is free again.
+//! Refusals are remembered like successes. Where we failed ourselves, nobody knows what was done: the key is used up.
+
+use std::sync::Arc;
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -12,7 +14,7 @@ use axum::{
 };
 use flow::FieldProblem;
 use jiff::{SignedDuration, Timestamp};
-use ports::{Platform, Store};
+use ports::{Platform, PlatformError, Store};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -22,21 +24,29 @@ use crate::{
     problem::{Kind, Problem},
 };
 
-/// The header's name, for the document.
+/// The header's name.
 pub(crate) const HEADER: &str = "idempotency-key";
 
 /// How long an answer is given again.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long a request that never came to its end blocks its key. Longer than any request may run.
-const RUNNING: SignedDuration = SignedDuration::from_mins(5);
-
 /// What is stored of an answer. It holds no secret: no creating operation answers with one.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Answer {
-    status: u16,
-    location: Option<String>,
-    body: String,
+#[serde(rename_all = "snake_case")]
+enum Answer {
+    Given {
+        status: u16,
+        location: Option<String>,
+        body: String,
+    },
+    Refused {
+        kind: Kind,
+        detail: String,
+        /// Field, problem and fix.
+        errors: Vec<(String, String, String)>,
+    },
+    /// The request failed on our side, so that part of it may have been done.
+    Failed,
 }
 
 /// Stands before the creating operations.
@@ -59,7 +69,8 @@ async fn answered<P: Platform>(app: &App<P>, request: Request, next: Next) -> Re
 
     let store = app.flow.platform().store();
     let now = app.flow.now();
-    match store.idempotent(&key, &hash, None, later(now, RUNNING), now).await? {
+    let until = now.saturating_add(REMEMBERED).unwrap_or(Timestamp::MAX);
+    match store.idempotent(&key, &hash, None, until, now).await? {
         None => {}
         Some((other, _)) if other != hash => {
             return Err(Problem::new(Kind::KeyReused, "this Idempotency-Key was used with another body; use a new one"));
@@ -69,32 +80,63 @@ async fn answered<P: Platform>(app: &App<P>, request: Request, next: Next) -> Re
         }
         Some((_, Some(answer))) => {
             let answer: Answer = serde_json::from_str(&answer)
-                .map_err(|problem| ports::PlatformError::new("read a remembered answer", problem))?;
+                .map_err(|problem| PlatformError::new("read a remembered answer", problem))?;
             return Ok(answer.into_response());
         }
     }
 
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    let now = app.flow.now();
-    if !response.status().is_success() {
-        // An entry that ends now is forgotten, and the caller may correct the request.
-        store.idempotent(&key, &hash, Some(""), now, now).await?;
-        return Ok(response);
+    let (answer, response) = Answer::read(response).await;
+    let text = serde_json::to_string(&answer).unwrap_or_default();
+    // It is done whether or not the answer can be kept; a repetition is then told that the first one still runs.
+    if let Err(problem) = store.idempotent(&key, &hash, Some(&text), until, app.flow.now()).await {
+        tracing::error!(%problem, "the answer to an Idempotency-Key was not kept");
     }
-    let (mut parts, body) = response.into_parts();
-    let body = to_bytes(body, usize::MAX)
-        .await
-        .map_err(|problem| ports::PlatformError::new("keep an answer", problem))?;
-    let answer = Answer {
-        status: parts.status.as_u16(),
-        location: parts.headers.get(header::LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned),
-        body: String::from_utf8_lossy(&body).into_owned(),
-    };
-    let text = serde_json::to_string(&answer)
-        .map_err(|problem| ports::PlatformError::new("keep an answer", problem))?;
-    store.idempotent(&key, &hash, Some(&text), later(now, REMEMBERED), now).await?;
-    parts.headers.remove(header::CONTENT_LENGTH);
-    Ok(Response::from_parts(parts, Body::from(body)))
+    Ok(response)
+}
+
+impl Answer {
+    async fn read(response: Response) -> (Self, Response) {
+        if response.status().is_server_error() && response.status() != StatusCode::BAD_GATEWAY {
+            return (Self::Failed, response);
+        }
+        if let Some(problem) = response.extensions().get::<Arc<Problem>>() {
+            let row = |error: &FieldProblem| (error.field.clone(), error.problem.clone(), error.fix.clone());
+            let errors = problem.errors.iter().map(row).collect();
+            return (Self::Refused { kind: problem.kind, detail: problem.detail.clone(), errors }, response);
+        }
+        let (parts, body) = response.into_parts();
+        let Ok(body) = to_bytes(body, usize::MAX).await else {
+            let problem = Problem::new(Kind::Internal, "the answer could not be written");
+            return (Self::Failed, problem.into_response());
+        };
+        let given = Self::Given {
+            status: parts.status.as_u16(),
+            location: parts.headers.get(header::LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned),
+            body: String::from_utf8_lossy(&body).into_owned(),
+        };
+        (given, Response::from_parts(parts, Body::from(body)))
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Given { status, location, body } => {
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+                let json = [(header::CONTENT_TYPE, "application/json")];
+                (status, json, location.map(|location| [(header::LOCATION, location)]), body).into_response()
+            }
+            Self::Refused { kind, detail, errors } => {
+                let row = |(field, problem, fix)| FieldProblem { field, problem, fix };
+                Problem { errors: errors.into_iter().map(row).collect(), ..Problem::new(kind, detail) }.into_response()
+            }
+            Self::Failed => {
+                let detail = "the first request with this key failed on our side; see what it did, then use a new key";
+                Problem::new(Kind::Conflict, detail).into_response()
+            }
+        }
+    }
 }
 
 /// One caller's keys are nothing to another, and one operation's nothing to the next.
@@ -115,19 +157,6 @@ fn read_key(headers: &HeaderMap) -> Result<&str, Problem> {
         let problem = "it is not one text of 1 to 200 visible ASCII characters";
         Problem::invalid(vec![FieldProblem::new("Idempotency-Key", problem, "send a new UUID")])
     })
-}
-
-fn later(now: Timestamp, by: SignedDuration) -> Timestamp {
-    now.saturating_add(by).unwrap_or(Timestamp::MAX)
-}
-
-impl IntoResponse for Answer {
-    fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK);
-        let json = [(header::CONTENT_TYPE, "application/json")];
-        let location = self.location.map(|location| [(header::LOCATION, location)]);
-        (status, json, location, self.body).into_response()
-    }
 }
 
 #[cfg(test)]
@@ -162,5 +191,30 @@ mod tests {
         let mut two = request("/a", "one", "x");
         two.headers_mut().append(HEADER, header::HeaderValue::from_static("two"));
         assert!(stored_key(&two).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_remembered_with_its_fields_and_our_own_failure_is_not_repeated() {
+        let field = FieldProblem::new("days", "0 is out of range", "use 1 to 825");
+        let (answer, _) = Answer::read(Problem::invalid(vec![field.clone()]).into_response()).await;
+        let stored = serde_json::to_string(&answer).unwrap();
+        let again = serde_json::from_str::<Answer>(&stored).unwrap().into_response();
+        assert_eq!(again.extensions().get::<Arc<Problem>>().unwrap().errors, [field]);
+
+        let failed = Problem::new(Kind::Unavailable, "later").into_response();
+        let (answer, response) = Answer::read(failed).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer, Answer::Failed);
+        assert_eq!(answer.into_response().status(), StatusCode::CONFLICT);
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_given_again_with_its_status_and_location() {
+        let first = (StatusCode::CREATED, [(header::LOCATION, "/a/1")], "{}").into_response();
+        let (answer, _) = Answer::read(first).await;
+        let again = answer.into_response();
+        assert_eq!(again.status(), StatusCode::CREATED);
+        assert_eq!(again.headers()[header::LOCATION], "/a/1");
+        assert_eq!(to_bytes(again.into_body(), 10).await.unwrap(), "{}");
     }
 }

@@ -5,7 +5,6 @@ use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{StatusCode, header, request::Parts},
-    response::IntoResponse,
 };
 use domain::transition::Actor;
 use flow::FieldProblem;
@@ -145,11 +144,6 @@ fn not_an_object(problem: &serde_json::Error) -> String {
     } else {
         format!("the body is not JSON: it stops making sense at line {}, column {}", problem.line(), problem.column())
     }
-}
-
-/// `202 Accepted`, and where the progress can be seen.
-pub(crate) fn accepted(location: String, body: impl IntoResponse) -> impl IntoResponse {
-    (StatusCode::ACCEPTED, [(header::LOCATION, location)], body)
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use flow::connect::{self, AuthorizeAnswer};
 use ports::Platform;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
@@ -27,7 +26,7 @@ pub(crate) fn routes<P: Platform>() -> OpenApiRouter<App<P>> {
         .routes(handlers!(P: callback))
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Start {
@@ -36,7 +35,7 @@ struct Start {
 }
 
 /// What Entra may put into the query. It adds fields as it likes (`session_state`), so unknown ones pass.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Answer {
     state: Option<String>,

@@ -11,7 +11,7 @@ use axum::{
 };
 use flow::{FieldProblem, Refusal};
 use ports::PlatformError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -31,8 +31,8 @@ pub(crate) struct Problem {
 macro_rules! kinds {
     ($($kind:ident $slug:literal $status:ident $title:literal,)+) => {
         /// The types of problem. Programs may rely on them; they are never renamed.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Kind { $($kind),+ }
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+        pub(crate) enum Kind { $(#[serde(rename = $slug)] $kind),+ }
 
         impl Kind {
             #[cfg(test)]

@@ -12,7 +12,7 @@ use ports::Page;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub(crate) use batch::{Batch, Offer, PlanPerson, Product, SoldProduct};
+pub(crate) use batch::{Batch, PlanPerson, Product, SoldProduct};
 pub(crate) use enrollment::{Count, Counts, Enrollment};
 pub(crate) use integration::{Integration, PreflightRow, SettingsBody};
 pub(crate) use people::{ImportProgress, Person};

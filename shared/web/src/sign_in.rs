@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use ports::Platform;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     App,
@@ -23,7 +23,10 @@ pub(crate) fn routes<P: Platform>() -> OpenApiRouter<App<P>> {
 }
 
 pub(crate) fn session_routes<P: Platform>() -> OpenApiRouter<App<P>> {
-    OpenApiRouter::default().routes(handlers!(P: session, sign_out))
+    OpenApiRouter::default().routes({
+        let sign_out = sign_out::<P>;
+        routes!(session, sign_out)
+    })
 }
 
 #[derive(Default, Deserialize, ToSchema)]
@@ -80,10 +83,7 @@ async fn sign_in<P: Platform>(
     get, path = "/api/session", tag = "session", security(("bearer" = ["viewer"])),
     responses((status = OK, body = Session), Problems),
 )]
-async fn session<P: Platform>(
-    State(_): State<App<P>>,
-    Extension(operator): Extension<Operator>,
-) -> Json<Session> {
+async fn session(Extension(operator): Extension<Operator>) -> Json<Session> {
     Json(Session { name: operator.name, role: operator.role.into() })
 }
 

@@ -9,9 +9,8 @@ use asn1::oid;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use rcgen::{
-    BasicConstraints, CertificateParams, CrlDistributionPoint, CustomExtension, DistinguishedName,
-    DnType, DnValue, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, RsaKeySize,
-    SanType, SerialNumber,
+    BasicConstraints, CertificateParams, CrlDistributionPoint, CustomExtension, DistinguishedName, DnType, DnValue,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, RsaKeySize, SanType, SerialNumber,
 };
 use serde::{Deserialize, Serialize};
 
@@ -152,15 +151,13 @@ impl CertificateAuthority {
     pub fn generate(kind: KeyKind, now: Timestamp) -> Self {
         let root_key = kind.generate(Level::Root);
         let root_parameters = authority_parameters(Level::Root, now);
-        let root_certificate =
-            root_parameters.self_signed(&root_key).expect("the root's names and key are its own");
+        let root_certificate = root_parameters.self_signed(&root_key).expect("the root's names and key are its own");
         let root = Issuer::new(root_parameters, root_key);
 
         let issuing_key = kind.generate(Level::Issuing);
         let issuing_parameters = authority_parameters(Level::Issuing, now);
-        let issuing_certificate = issuing_parameters
-            .signed_by(&issuing_key, &root)
-            .expect("the issuing CA's names and key are its own");
+        let issuing_certificate =
+            issuing_parameters.signed_by(&issuing_key, &root).expect("the issuing CA's names and key are its own");
         Self {
             kind,
             root: Tier { issuer: root, certificate: root_certificate.der().to_vec() },
@@ -211,12 +208,7 @@ impl CertificateAuthority {
     ///
     /// # Errors
     /// When the profile wants a person or an organisation that is not there.
-    pub fn issue(
-        &self,
-        request: &SigningRequest,
-        profile: &Profile<'_>,
-        now: Timestamp,
-    ) -> Result<Issued, Refusal> {
+    pub fn issue(&self, request: &SigningRequest, profile: &Profile<'_>, now: Timestamp) -> Result<Issued, Refusal> {
         let serial = serial_number();
         let begin = now.as_second().unsigned_abs();
         let end = begin + u64::from(profile.days.min(LONGEST_DAYS)) * DAY.as_secs();
@@ -232,23 +224,17 @@ impl CertificateAuthority {
         parameters.key_usages = key_usages(profile.usage, request.public_key.algorithm);
         parameters.extended_key_usages = match profile.generation {
             Generation::Strict => vec![ExtendedKeyUsagePurpose::EmailProtection],
-            Generation::Multipurpose => vec![
-                ExtendedKeyUsagePurpose::EmailProtection,
-                ExtendedKeyUsagePurpose::ClientAuth,
-            ],
+            Generation::Multipurpose => {
+                vec![ExtendedKeyUsagePurpose::EmailProtection, ExtendedKeyUsagePurpose::ClientAuth]
+            }
         };
-        parameters.crl_distribution_points =
-            vec![CrlDistributionPoint { uris: vec![published("issuing.crl")] }];
+        parameters.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![published("issuing.crl")] }];
         parameters.custom_extensions = vec![
             policy(profile.certificate_type, profile.generation),
             authority_information(&published("issuing.cer")),
         ];
-        let certificate = parameters
-            .signed_by(&request.public_key, &self.issuing.issuer)
-            .map_err(Refusal::Signing)?;
-        let second = |seconds: u64| {
-            Timestamp::from_second(seconds.cast_signed()).expect("within two years of now")
-        };
+        let certificate = parameters.signed_by(&request.public_key, &self.issuing.issuer).map_err(Refusal::Signing)?;
+        let second = |seconds: u64| Timestamp::from_second(seconds.cast_signed()).expect("within two years of now");
         Ok(Issued {
             serial: serial.iter().map(|byte| format!("{byte:02x}")).collect(),
             not_before: second(begin),
@@ -267,12 +253,8 @@ enum Level {
 impl KeyKind {
     fn generate(self, level: Level) -> KeyPair {
         let key = match (self, level) {
-            (Self::EllipticCurve, Level::Root) => {
-                KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384)
-            }
-            (Self::EllipticCurve, Level::Issuing) => {
-                KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)
-            }
+            (Self::EllipticCurve, Level::Root) => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384),
+            (Self::EllipticCurve, Level::Issuing) => KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256),
             (Self::Rsa, _) => KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, RsaKeySize::_3072),
         };
         key.expect("aws-lc-rs makes keys of all these kinds")
@@ -308,8 +290,7 @@ fn authority_parameters(level: Level, now: Timestamp) -> CertificateParams {
             parameters.use_authority_key_identifier_extension = true;
             parameters.extended_key_usages =
                 vec![ExtendedKeyUsagePurpose::EmailProtection, ExtendedKeyUsagePurpose::ClientAuth];
-            parameters.crl_distribution_points =
-                vec![CrlDistributionPoint { uris: vec![published("root.crl")] }];
+            parameters.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![published("root.crl")] }];
             parameters.custom_extensions = vec![
                 // anyPolicy: the issuing CA belongs to the root's own operator (BR 7.1.6.3).
                 policies(&oid!(2, 5, 29, 32, 0)),
@@ -323,20 +304,16 @@ fn authority_parameters(level: Level, now: Timestamp) -> CertificateParams {
 /// S/MIME BR 7.1.4.2: the CA takes from the request what it can verify, the rest is its own.
 fn subject(request: &SigningRequest, profile: &Profile<'_>) -> Result<DistinguishedName, Refusal> {
     let mut name = DistinguishedName::new();
-    let with_organization = matches!(
-        profile.certificate_type,
-        CertificateType::OrganizationValidated | CertificateType::SponsorValidated
-    );
+    let with_organization =
+        matches!(profile.certificate_type, CertificateType::OrganizationValidated | CertificateType::SponsorValidated);
     if with_organization {
         let organization = profile.organization.ok_or(Refusal::NoOrganization)?;
         name.push(DnType::CountryName, printable(organization.country));
         name.push(DnType::OrganizationName, organization.name);
         name.push(DnType::CustomDnType(vec![2, 5, 4, 97]), organization.identifier);
     }
-    let with_person = matches!(
-        profile.certificate_type,
-        CertificateType::SponsorValidated | CertificateType::IndividualValidated
-    );
+    let with_person =
+        matches!(profile.certificate_type, CertificateType::SponsorValidated | CertificateType::IndividualValidated);
     if with_person {
         if request.given_name.is_none() && request.surname.is_none() {
             return Err(Refusal::NoPerson);
@@ -351,22 +328,15 @@ fn subject(request: &SigningRequest, profile: &Profile<'_>) -> Result<Distinguis
     name.push(DnType::CommonName, request.mailbox.as_str());
     if let Mailbox::Rfc822Name(address) = &request.mailbox {
         let address = address.as_str().try_into().map_err(|_| Refusal::Name)?;
-        name.push(
-            DnType::CustomDnType(vec![1, 2, 840, 113549, 1, 9, 1]),
-            DnValue::Ia5String(address),
-        );
+        name.push(DnType::CustomDnType(vec![1, 2, 840, 113549, 1, 9, 1]), DnValue::Ia5String(address));
     }
     Ok(name)
 }
 
 fn alternative_name(mailbox: &Mailbox) -> Result<SanType, Refusal> {
     Ok(match mailbox {
-        Mailbox::Rfc822Name(address) => {
-            SanType::Rfc822Name(address.as_str().try_into().map_err(|_| Refusal::Name)?)
-        }
-        Mailbox::SmtpUtf8(address) => {
-            SanType::OtherName((vec![1, 3, 6, 1, 5, 5, 7, 8, 9], address.as_str().into()))
-        }
+        Mailbox::Rfc822Name(address) => SanType::Rfc822Name(address.as_str().try_into().map_err(|_| Refusal::Name)?),
+        Mailbox::SmtpUtf8(address) => SanType::OtherName((vec![1, 3, 6, 1, 5, 5, 7, 8, 9], address.as_str().into())),
     })
 }
 
@@ -390,26 +360,21 @@ fn policy(certificate_type: CertificateType, generation: Generation) -> CustomEx
 
 /// certificatePolicies of RFC 5280 4.2.1.4 with one policy and no qualifier.
 fn policies(policy: &asn1::ObjectIdentifier) -> CustomExtension {
-    let content = asn1::write_single(&asn1::SequenceOfWriter::new([asn1::SequenceWriter::new(
-        &|information| information.write_element(policy),
-    )]));
+    let content = asn1::write_single(&asn1::SequenceOfWriter::new([asn1::SequenceWriter::new(&|information| {
+        information.write_element(policy)
+    })]));
     CustomExtension::from_oid_content(&[2, 5, 29, 32], content.expect("an OID can be written"))
 }
 
 /// authorityInfoAccess of RFC 5280 4.2.2.1 with one caIssuers address.
 fn authority_information(issuer: &str) -> CustomExtension {
     let issuer = asn1::IA5String::new(issuer).expect("the addresses are ASCII");
-    let content = asn1::write_single(&asn1::SequenceOfWriter::new([asn1::SequenceWriter::new(
-        &|description| {
-            description.write_element(&oid!(1, 3, 6, 1, 5, 5, 7, 48, 2))?;
-            // uniformResourceIdentifier [6]
-            description.write_implicit_element(&issuer, 6)
-        },
-    )]));
-    CustomExtension::from_oid_content(
-        &[1, 3, 6, 1, 5, 5, 7, 1, 1],
-        content.expect("an address can be written"),
-    )
+    let content = asn1::write_single(&asn1::SequenceOfWriter::new([asn1::SequenceWriter::new(&|description| {
+        description.write_element(&oid!(1, 3, 6, 1, 5, 5, 7, 48, 2))?;
+        // uniformResourceIdentifier [6]
+        description.write_implicit_element(&issuer, 6)
+    })]));
+    CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], content.expect("an address can be written"))
 }
 
 fn printable(text: &str) -> DnValue {

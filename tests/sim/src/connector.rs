@@ -13,14 +13,16 @@ use std::{
 use aws_lc_rs::{
     encoding::{AsDer as _, Pkcs8V1Der},
     rsa::{
-        KeySize, OAEP_SHA256_MGF1SHA256, OAEP_SHA384_MGF1SHA384, OAEP_SHA512_MGF1SHA512,
-        OaepAlgorithm, OaepPrivateDecryptingKey, PrivateDecryptingKey,
+        KeySize, OAEP_SHA256_MGF1SHA256, OAEP_SHA384_MGF1SHA384, OAEP_SHA512_MGF1SHA512, OaepAlgorithm,
+        OaepPrivateDecryptingKey, PrivateDecryptingKey,
     },
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub use delivery::{Delivery, Outcome};
 
 use crate::{
     journal::{Entry, Journal, Sealed},
@@ -85,21 +87,14 @@ impl Connector {
     ///
     /// # Errors
     /// When the journaled key cannot be opened, or no key of that size is made.
-    pub(crate) fn new(
-        seed: u64,
-        tenant: Uuid,
-        bits: u32,
-        journal: Journal,
-        entries: &[Entry],
-    ) -> io::Result<Self> {
+    pub(crate) fn new(seed: u64, tenant: Uuid, bits: u32, journal: Journal, entries: &[Entry]) -> io::Result<Self> {
         let state = State { keys: Vec::new(), last_connection: Timestamp::now(), running: true };
         let connector = Self { tenant, seed, journal, state: Arc::new(Mutex::new(state)) };
         let prefix = format!("{tenant}/");
         for entry in entries {
             if entry.kind == JOURNAL_KIND && entry.key.starts_with(&prefix) {
                 let key: JournaledKey = serde_json::from_value(entry.value.clone())?;
-                let private = PrivateDecryptingKey::from_pkcs8(&key.private.open(seed)?)
-                    .map_err(io::Error::other)?;
+                let private = PrivateDecryptingKey::from_pkcs8(&key.private.open(seed)?).map_err(io::Error::other)?;
                 connector.lock().put(key.provider_name, key.key_name, private);
             }
         }
@@ -149,8 +144,7 @@ impl Connector {
     pub fn public_key_blob(&self) -> Vec<u8> {
         let info = self.public_key_info();
         let Numbers { modulus, exponent } = numbers(&info);
-        let little_endian =
-            |number: usize| u32::try_from(number).expect("a key has few bytes").to_le_bytes();
+        let little_endian = |number: usize| u32::try_from(number).expect("a key has few bytes").to_le_bytes();
         [
             b"RSA1".as_slice(),
             &little_endian(modulus.len() * 8),
@@ -172,8 +166,7 @@ impl Connector {
     /// The newest public key as DER `SubjectPublicKeyInfo`.
     pub fn public_key_info(&self) -> Vec<u8> {
         let public = self.lock().newest().private.public_key();
-        let der: aws_lc_rs::encoding::PublicKeyX509Der<'_> =
-            public.as_der().expect("an RSA key has a DER form");
+        let der: aws_lc_rs::encoding::PublicKeyX509Der<'_> = public.as_der().expect("an RSA key has a DER form");
         der.as_ref().to_vec()
     }
 
@@ -198,22 +191,16 @@ impl Connector {
         padding: PaddingScheme,
         sealed_base64: &str,
     ) -> Result<Vec<u8>, Refused> {
-        let sealed = STANDARD
-            .decode(sealed_base64)
-            .map_err(|_| Refused::because("the sealed password is not base64"))?;
+        let sealed =
+            STANDARD.decode(sealed_base64).map_err(|_| Refused::because("the sealed password is not base64"))?;
         let private = {
             let state = self.lock();
-            let key = state
-                .keys
-                .iter()
-                .find(|key| key.provider_name == provider_name && key.key_name == key_name);
-            let key = key.ok_or_else(|| {
-                Refused::because(format!("no key {key_name:?} in provider {provider_name:?}"))
-            })?;
+            let key = state.keys.iter().find(|key| key.provider_name == provider_name && key.key_name == key_name);
+            let key =
+                key.ok_or_else(|| Refused::because(format!("no key {key_name:?} in provider {provider_name:?}")))?;
             key.private.clone()
         };
-        let key = OaepPrivateDecryptingKey::new(private)
-            .map_err(|_| Refused::because("the key does not decrypt"))?;
+        let key = OaepPrivateDecryptingKey::new(private).map_err(|_| Refused::because("the key does not decrypt"))?;
         let mut opened = vec![0; key.min_output_size()];
         let length = key
             .decrypt(padding.algorithm(), &sealed, &mut opened, None)
@@ -294,8 +281,7 @@ pub(crate) fn pkcs1_numbers(der: &[u8]) -> Numbers<'_> {
 }
 
 fn pkcs1(public_key_info: &[u8]) -> &[u8] {
-    let info: PublicKeyInfo<'_> =
-        asn1::parse_single(public_key_info).expect("a key of our own is DER");
+    let info: PublicKeyInfo<'_> = asn1::parse_single(public_key_info).expect("a key of our own is DER");
     info.key.as_bytes()
 }
 
@@ -309,78 +295,7 @@ fn pem(label: &str, der: &[u8]) -> String {
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed test may panic")]
-mod tests {
-    use std::process::{Command, Stdio};
-
-    use super::*;
-
-    fn connector(journal: Journal, entries: &[Entry]) -> Connector {
-        Connector::new(5, Uuid::from_u128(1), 2048, journal, entries).unwrap()
-    }
-
-    fn openssl(arguments: &[&str], input: &[u8]) -> Vec<u8> {
-        use std::io::Write as _;
-        let mut child = Command::new("openssl")
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(input).unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success());
-        output.stdout
-    }
-
-    #[test]
-    fn the_blob_has_the_documented_layout() {
-        let connector = connector(Journal::open(None).unwrap().0, &[]);
-        let text = connector.public_key_blob_base64();
-        assert!(text.starts_with("UlNBMQAIAAADAAAAAAEAAAAAAAAAAAAAAQAB"), "{text}");
-        assert_eq!((connector.public_key_blob().len(), text.len()), (283, 380));
-        connector.create_key("Other Provider", "big", 4096).unwrap();
-        let text = connector.public_key_blob_base64();
-        assert!(text.starts_with("UlNBMQAQAAADAAAAAAIAAAAAAAAAAAAAAQAB"), "{text}");
-        assert_eq!(connector.key_name(), "big");
-        assert!(connector.create_key("p", "small", 1024).is_err());
-    }
-
-    #[test]
-    fn what_openssl_seals_to_either_pem_is_opened_by_exact_names_and_padding_only() {
-        let connector = connector(Journal::open(None).unwrap().0, &[]);
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key.pem");
-        for pem in [connector.public_key_pem(), connector.public_key_pkcs1_pem()] {
-            std::fs::write(&path, pem).unwrap();
-            let sealed = openssl(
-                &[
-                    "pkeyutl", "-encrypt", "-pubin", "-inkey", path.to_str().unwrap(),
-                    "-pkeyopt", "rsa_padding_mode:oaep", "-pkeyopt", "rsa_oaep_md:sha512",
-                    "-pkeyopt", "rsa_mgf1_md:sha512",
-                ],
-                b"a word",
-            );
-            let sealed = STANDARD.encode(sealed);
-            let open = |provider, key, padding| connector.decrypt(provider, key, padding, &sealed);
-            let (provider, key) = (SOFTWARE_PROVIDER, DOCUMENTED_KEY_NAME);
-            assert_eq!(open(provider, key, PaddingScheme::OaepSha512).unwrap(), b"a word");
-            assert!(open(provider, key, PaddingScheme::OaepSha256).is_err());
-            assert!(open(provider, "pfxencryptionkey", PaddingScheme::OaepSha512).is_err());
-            assert!(open("Microsoft Primitive Provider", key, PaddingScheme::OaepSha512).is_err());
-        }
-    }
-
-    #[test]
-    fn the_key_survives_a_restart_and_its_file_does_not_show_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("journal");
-        let (journal, entries) = Journal::open(Some(&path)).unwrap();
-        let first = connector(journal, &entries);
-        first.create_key(SOFTWARE_PROVIDER, DOCUMENTED_KEY_NAME, 2048).unwrap();
-        let (journal, entries) = Journal::open(Some(&path)).unwrap();
-        let again = connector(journal, &entries);
-        assert_eq!(again.public_key_blob(), first.public_key_blob());
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(!text.contains("PRIVATE") && !text.contains("MII"), "a key lies open");
-    }
-}
+mod key_tests;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed test may panic")]
+mod tests;

@@ -207,11 +207,7 @@ mod tests {
     #[test]
     fn once_per_key_fails_each_key_exactly_once() {
         let faults = Faults::default();
-        faults.once_per(
-            "create",
-            |body| String::from_utf8(body.to_vec()).ok(),
-            Fault::FailAfter(500),
-        );
+        faults.once_per("create", |body| String::from_utf8(body.to_vec()).ok(), Fault::FailAfter(500));
         let failed = |body: &[u8]| faults.take("create", "/", body).is_some();
         assert!(failed(b"a"));
         assert!(failed(b"b"));
@@ -224,8 +220,7 @@ mod tests {
     fn every_nth_and_always_last_until_cleared() {
         let faults = Faults::default();
         faults.every("list", 3, Fault::FailBefore(500));
-        let hits: Vec<bool> =
-            (0..6).map(|_| faults.take("list", "/", b"").is_some()).collect();
+        let hits: Vec<bool> = (0..6).map(|_| faults.take("list", "/", b"").is_some()).collect();
         assert_eq!(hits, [false, false, true, false, false, true]);
         faults.always("list", Fault::Throttle(Wait::Absent));
         assert!(faults.take("list", "/", b"").is_some());

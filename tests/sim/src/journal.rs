@@ -49,8 +49,7 @@ impl Journal {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let mut file =
-            fs::OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        let mut file = fs::OpenOptions::new().read(true).append(true).create(true).open(path)?;
         let mut text = Vec::new();
         file.read_to_end(&mut text)?;
         let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
@@ -88,9 +87,7 @@ fn last_of_each_key(text: &[u8]) -> io::Result<Vec<Entry>> {
     let mut places: HashMap<(String, String), usize> = HashMap::new();
     for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let entry: Entry = serde_json::from_slice(line)?;
-        let place = *places
-            .entry((entry.kind.clone(), entry.key.clone()))
-            .or_insert(entries.len());
+        let place = *places.entry((entry.kind.clone(), entry.key.clone())).or_insert(entries.len());
         if place == entries.len() {
             entries.push(entry);
         } else {
@@ -125,9 +122,7 @@ impl Sealed {
         let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN).ok_or_else(refused)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| refused())?;
         let mut sealed = sealed.to_vec();
-        let opened = sealing_key(seed)
-            .open_in_place(nonce, Aad::empty(), &mut sealed)
-            .map_err(|_| refused())?;
+        let opened = sealing_key(seed).open_in_place(nonce, Aad::empty(), &mut sealed).map_err(|_| refused())?;
         Ok(opened.to_vec())
     }
 }
@@ -167,12 +162,8 @@ mod tests {
         journal.append("key", "b", &4).unwrap();
 
         let (_, entries) = Journal::open(Some(&path)).unwrap();
-        let found: Vec<_> =
-            entries.iter().map(|e| (e.kind.as_str(), e.key.as_str(), &e.value)).collect();
-        assert_eq!(
-            found,
-            [("order", "b", &json!(3)), ("order", "a", &json!(2)), ("key", "b", &json!(4))]
-        );
+        let found: Vec<_> = entries.iter().map(|e| (e.kind.as_str(), e.key.as_str(), &e.value)).collect();
+        assert_eq!(found, [("order", "b", &json!(3)), ("order", "a", &json!(2)), ("key", "b", &json!(4))]);
     }
 
     #[test]

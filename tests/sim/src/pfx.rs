@@ -3,14 +3,22 @@
 //! Two profiles are understood: 3DES with an HMAC-SHA1 MAC, and AES-256 with PBKDF2-HMAC-SHA256 and
 //! an HMAC-SHA256 MAC. Everything else is refused, and so is a mix of the two.
 
+mod der;
+
 use std::{fmt, num::NonZeroU32};
 
-use asn1::{Explicit, ObjectIdentifier, SequenceOf, SetOf, Tlv, oid};
+use asn1::{ObjectIdentifier, SequenceOf, oid};
 use aws_lc_rs::{
     cipher::{AES_256, DecryptionContext, PaddedBlockDecryptingKey, UnboundCipherKey},
     digest, hmac, pbkdf2,
 };
 use cbc::cipher::{BlockModeDecrypt as _, KeyIvInit as _, block_padding::Pkcs7};
+
+pub(crate) use der::AlgorithmIdentifier;
+use der::{
+    CertificateBag, ContentInfo, EncryptedData, EncryptedPrivateKey, MacData, Outer, Pbes2Parameters, Pbkdf2Parameters,
+    Pkcs12PbeParameters, SafeBag,
+};
 
 /// Fewer rounds make the password the weak point.
 const LEAST_ITERATIONS: u64 = 2_048;
@@ -102,13 +110,7 @@ struct Bags {
 }
 
 impl Bags {
-    fn take(
-        &mut self,
-        bag: &SafeBag<'_>,
-        encrypted: bool,
-        password: &str,
-        profile: Profile,
-    ) -> Result<(), Refused> {
+    fn take(&mut self, bag: &SafeBag<'_>, encrypted: bool, password: &str, profile: Profile) -> Result<(), Refused> {
         let local_key_id = bag.local_key_id()?;
         if bag.bag_id == SHROUDED_KEY_BAG {
             let shrouded: EncryptedPrivateKey<'_> = bag.value.as_inner().parse()?;
@@ -151,11 +153,7 @@ impl Bags {
     }
 }
 
-fn check_mac(
-    mac: Option<&MacData<'_>>,
-    content: &[u8],
-    password: &str,
-) -> Result<Profile, Refused> {
+fn check_mac(mac: Option<&MacData<'_>>, content: &[u8], password: &str) -> Result<Profile, Refused> {
     let mac = mac.ok_or_else(|| Refused::because("the PFX has no MAC"))?;
     let (profile, hash, algorithm) = match &mac.mac.algorithm.oid {
         oid if *oid == SHA1 => {
@@ -171,11 +169,7 @@ fn check_mac(
     Ok(profile)
 }
 
-fn decrypt_safe(
-    safe: &ContentInfo<'_>,
-    password: &str,
-    profile: Profile,
-) -> Result<Vec<u8>, Refused> {
+fn decrypt_safe(safe: &ContentInfo<'_>, password: &str, profile: Profile) -> Result<Vec<u8>, Refused> {
     if safe.content_type != ENCRYPTED_DATA {
         return Err(Refused::because(format!("content of type {} is not understood", safe.content_type)));
     }
@@ -208,11 +202,7 @@ fn decrypt(
     Ok(plain)
 }
 
-fn decrypt_3des(
-    algorithm: &AlgorithmIdentifier<'_>,
-    bytes: &[u8],
-    password: &str,
-) -> Result<Vec<u8>, Refused> {
+fn decrypt_3des(algorithm: &AlgorithmIdentifier<'_>, bytes: &[u8], password: &str) -> Result<Vec<u8>, Refused> {
     let parameters: Pkcs12PbeParameters<'_> = algorithm.parameters()?.parse()?;
     let iterations = checked_iterations(parameters.iterations)?;
     let derive = |purpose, length| {
@@ -220,23 +210,17 @@ fn decrypt_3des(
         pkcs12_key(hash, purpose, password, parameters.salt, iterations, length)
     };
     let mut plain = bytes.to_vec();
-    let length = cbc::Decryptor::<des::TdesEde3>::new_from_slices(
-        &derive(ENCRYPTION_KEY, 24),
-        &derive(INITIAL_VECTOR, 8),
-    )
-    .expect("3DES has a key of 24 and a block of 8 bytes")
-    .decrypt_padded::<Pkcs7>(&mut plain)
-    .map_err(|_| Refused::because("the encrypted content has no valid padding"))?
-    .len();
+    let length =
+        cbc::Decryptor::<des::TdesEde3>::new_from_slices(&derive(ENCRYPTION_KEY, 24), &derive(INITIAL_VECTOR, 8))
+            .expect("3DES has a key of 24 and a block of 8 bytes")
+            .decrypt_padded::<Pkcs7>(&mut plain)
+            .map_err(|_| Refused::because("the encrypted content has no valid padding"))?
+            .len();
     plain.truncate(length);
     Ok(plain)
 }
 
-fn decrypt_pbes2(
-    algorithm: &AlgorithmIdentifier<'_>,
-    bytes: &[u8],
-    password: &str,
-) -> Result<Vec<u8>, Refused> {
+fn decrypt_pbes2(algorithm: &AlgorithmIdentifier<'_>, bytes: &[u8], password: &str) -> Result<Vec<u8>, Refused> {
     let parameters: Pbes2Parameters<'_> = algorithm.parameters()?.parse()?;
     if parameters.derivation.oid != PBKDF2 || parameters.encryption.oid != AES_256_CBC {
         return Err(Refused::because("PBES2 is understood with PBKDF2 and AES-256-CBC only"));
@@ -250,9 +234,7 @@ fn decrypt_pbes2(
     }
     let iterations = checked_iterations(derivation.iterations)?;
     let vector: &[u8] = parameters.encryption.parameters()?.parse()?;
-    let vector: [u8; 16] = vector
-        .try_into()
-        .map_err(|_| Refused::because("an AES initial vector has 16 bytes"))?;
+    let vector: [u8; 16] = vector.try_into().map_err(|_| Refused::because("an AES initial vector has 16 bytes"))?;
     let mut key = [0; 32];
     pbkdf2::derive(
         pbkdf2::PBKDF2_HMAC_SHA256,
@@ -298,11 +280,9 @@ fn pkcs12_key(
     length: usize,
 ) -> Vec<u8> {
     let v = hash.block_len();
-    let password: Vec<u8> =
-        password.encode_utf16().chain([0]).flat_map(u16::to_be_bytes).collect();
-    let filled = |bytes: &[u8]| -> Vec<u8> {
-        bytes.iter().copied().cycle().take(bytes.len().div_ceil(v) * v).collect()
-    };
+    let password: Vec<u8> = password.encode_utf16().chain([0]).flat_map(u16::to_be_bytes).collect();
+    let filled =
+        |bytes: &[u8]| -> Vec<u8> { bytes.iter().copied().cycle().take(bytes.len().div_ceil(v) * v).collect() };
     let mut i = [filled(salt), filled(&password)].concat();
     let d = vec![diversifier; v];
     let mut key = Vec::with_capacity(length);
@@ -331,132 +311,6 @@ fn add_plus_one(block: &mut [u8], b: &[u8]) {
     }
 }
 
-#[derive(asn1::Asn1Read)]
-struct Outer<'a> {
-    version: u8,
-    auth_safe: ContentInfo<'a>,
-    mac: Option<MacData<'a>>,
-}
-
-#[derive(asn1::Asn1Read)]
-struct ContentInfo<'a> {
-    content_type: ObjectIdentifier,
-    #[explicit(0)]
-    content: Option<Tlv<'a>>,
-}
-
-impl<'a> ContentInfo<'a> {
-    fn content(&self) -> Result<&Tlv<'a>, Refused> {
-        self.content.as_ref().ok_or_else(|| Refused::because("the content is missing"))
-    }
-
-    fn octets(&self, expected: &ObjectIdentifier) -> Result<&'a [u8], Refused> {
-        if self.content_type != *expected {
-            return Err(Refused::because("the PFX is not protected by a password"));
-        }
-        Ok(self.content()?.parse()?)
-    }
-}
-
-#[derive(asn1::Asn1Read)]
-struct MacData<'a> {
-    mac: DigestInfo<'a>,
-    salt: &'a [u8],
-    #[default(1u64)]
-    iterations: u64,
-}
-
-#[derive(asn1::Asn1Read)]
-struct DigestInfo<'a> {
-    algorithm: AlgorithmIdentifier<'a>,
-    digest: &'a [u8],
-}
-
-#[derive(asn1::Asn1Read)]
-pub(crate) struct AlgorithmIdentifier<'a> {
-    pub(crate) oid: ObjectIdentifier,
-    pub(crate) parameters: Option<Tlv<'a>>,
-}
-
-impl<'a> AlgorithmIdentifier<'a> {
-    pub(crate) fn parameters(&self) -> Result<&Tlv<'a>, Refused> {
-        self.parameters.as_ref().ok_or_else(|| Refused::because("an algorithm has no parameters"))
-    }
-}
-
-#[derive(asn1::Asn1Read)]
-struct EncryptedData<'a> {
-    version: u8,
-    info: EncryptedContentInfo<'a>,
-}
-
-#[derive(asn1::Asn1Read)]
-struct EncryptedContentInfo<'a> {
-    content_type: ObjectIdentifier,
-    algorithm: AlgorithmIdentifier<'a>,
-    #[implicit(0)]
-    encrypted: Option<&'a [u8]>,
-}
-
-#[derive(asn1::Asn1Read)]
-struct SafeBag<'a> {
-    bag_id: ObjectIdentifier,
-    value: Explicit<Tlv<'a>, 0>,
-    attributes: Option<SetOf<'a, Attribute<'a>>>,
-}
-
-#[derive(asn1::Asn1Read)]
-struct Attribute<'a> {
-    kind: ObjectIdentifier,
-    values: SetOf<'a, Tlv<'a>>,
-}
-
-impl SafeBag<'_> {
-    fn local_key_id(&self) -> Result<Option<Vec<u8>>, Refused> {
-        let Some(attributes) = self.attributes.clone() else { return Ok(None) };
-        for mut attribute in attributes {
-            if attribute.kind == LOCAL_KEY_ID
-                && let Some(value) = attribute.values.next()
-            {
-                return Ok(Some(value.parse::<&[u8]>()?.to_vec()));
-            }
-        }
-        Ok(None)
-    }
-}
-
-#[derive(asn1::Asn1Read)]
-struct CertificateBag<'a> {
-    certificate_type: ObjectIdentifier,
-    value: Explicit<&'a [u8], 0>,
-}
-
-#[derive(asn1::Asn1Read)]
-struct EncryptedPrivateKey<'a> {
-    algorithm: AlgorithmIdentifier<'a>,
-    encrypted: &'a [u8],
-}
-
-#[derive(asn1::Asn1Read)]
-struct Pkcs12PbeParameters<'a> {
-    salt: &'a [u8],
-    iterations: u64,
-}
-
-#[derive(asn1::Asn1Read)]
-struct Pbes2Parameters<'a> {
-    derivation: AlgorithmIdentifier<'a>,
-    encryption: AlgorithmIdentifier<'a>,
-}
-
-#[derive(asn1::Asn1Read)]
-struct Pbkdf2Parameters<'a> {
-    salt: &'a [u8],
-    iterations: u64,
-    key_length: Option<u64>,
-    function: Option<AlgorithmIdentifier<'a>>,
-}
-
 const AES_256_CBC: ObjectIdentifier = oid!(2, 16, 840, 1, 101, 3, 4, 1, 42);
 const CERTIFICATE_BAG: ObjectIdentifier = oid!(1, 2, 840, 113549, 1, 12, 10, 1, 3);
 const DATA: ObjectIdentifier = oid!(1, 2, 840, 113549, 1, 7, 1);
@@ -475,71 +329,4 @@ const X509_CERTIFICATE: ObjectIdentifier = oid!(1, 2, 840, 113549, 1, 9, 22, 1);
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a failed test may panic")]
-mod tests {
-    use super::*;
-    use crate::device::openssl::{COMPATIBLE, Issued, MODERN};
-
-    const PASSWORD: &str = "correct horse battery";
-
-    fn refusal(options: &[&str]) -> String {
-        let issued = Issued::rsa("anna@example.com");
-        let file = issued.pfx(options, PASSWORD);
-        Pfx::open(&file, PASSWORD).err().unwrap().to_string()
-    }
-
-    #[test]
-    fn both_profiles_as_openssl_writes_them_are_opened() {
-        for (options, profile) in [(COMPATIBLE, Profile::Compatible), (MODERN, Profile::Modern)] {
-            let issued = Issued::rsa("anna@example.com");
-            let opened = Pfx::open(&issued.pfx(options, PASSWORD), PASSWORD).unwrap();
-            assert_eq!(opened.profile, profile);
-            assert_eq!(opened.leaf, issued.leaf());
-            assert_eq!(opened.chain, [issued.issuing()]);
-            assert_eq!(opened.private_key, issued.private_key());
-        }
-    }
-
-    #[test]
-    fn a_wrong_password_and_a_changed_byte_fail_the_mac() {
-        let issued = Issued::rsa("anna@example.com");
-        let mut file = issued.pfx(MODERN, PASSWORD);
-        let wrong = Pfx::open(&file, "correct horse batterx").err().unwrap();
-        assert!(wrong.to_string().contains("wrong password"), "{wrong}");
-        let place = file.len() / 2;
-        file[place] ^= 1;
-        let changed = Pfx::open(&file, PASSWORD).err().unwrap();
-        assert!(changed.to_string().contains("changed file"), "{changed}");
-    }
-
-    #[test]
-    fn an_empty_password_is_refused() {
-        let issued = Issued::rsa("anna@example.com");
-        let error = Pfx::open(&issued.pfx(COMPATIBLE, ""), "").err().unwrap();
-        assert!(error.to_string().contains("empty"), "{error}");
-    }
-
-    #[test]
-    fn weak_and_unknown_protection_is_refused() {
-        let few = refusal(&["-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1", "-iter", "2000"]);
-        assert!(few.contains("too few"), "{few}");
-        let rc2 = refusal(&["-legacy", "-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-RC2-40", "-macalg", "sha1"]);
-        assert!(rc2.contains("RC2"), "{rc2}");
-        let mixed = refusal(&["-macalg", "sha1"]);
-        assert!(mixed.contains("different profiles"), "{mixed}");
-        let without_mac = refusal(&["-nomac"]);
-        assert!(without_mac.contains("no MAC"), "{without_mac}");
-        let plain = refusal(&["-certpbe", "NONE"]);
-        assert!(plain.contains("not encrypted"), "{plain}");
-        let aes128 = refusal(&["-keypbe", "AES-128-CBC", "-certpbe", "AES-128-CBC"]);
-        assert!(aes128.contains("AES-256-CBC only"), "{aes128}");
-        let sha512 = refusal(&["-macalg", "sha512"]);
-        assert!(sha512.contains("not understood"), "{sha512}");
-    }
-
-    #[test]
-    fn bytes_that_are_no_pfx_are_refused() {
-        for bytes in [&b""[..], b"AA==", b"\x30\x00", &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff]] {
-            assert!(Pfx::open(bytes, PASSWORD).is_err());
-        }
-    }
-}
+mod tests;

@@ -46,14 +46,8 @@ impl Server {
     ///
     /// # Errors
     /// When the port cannot be bound.
-    pub async fn start(
-        router: Router,
-        faults: Faults,
-        name: CallName,
-        port: Option<u16>,
-    ) -> io::Result<Self> {
-        let listener =
-            TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)))).await?;
+    pub async fn start(router: Router, faults: Faults, name: CallName, port: Option<u16>) -> io::Result<Self> {
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)))).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
         let served = Arc::new(Served { router, faults, name, calls: Mutex::default() });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&served)));
@@ -188,18 +182,15 @@ pub(crate) fn page(status: StatusCode) -> Response<Body> {
     );
     let mut answer = Response::new(Body::from(text));
     *answer.status_mut() = status;
-    answer
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     answer
 }
 
 pub(crate) fn throttled(wait: Wait) -> Response<Body> {
     // The shape of Graph's error; SSL.com documents none.
     let body = r#"{"error":{"code":"TooManyRequests","message":"Too many requests."}}"#;
-    let mut answer = Response::builder()
-        .status(StatusCode::TOO_MANY_REQUESTS)
-        .header(header::CONTENT_TYPE, "application/json");
+    let mut answer =
+        Response::builder().status(StatusCode::TOO_MANY_REQUESTS).header(header::CONTENT_TYPE, "application/json");
     answer = match wait {
         Wait::Seconds(seconds) => answer.header(header::RETRY_AFTER, seconds),
         Wait::Date(ahead) => answer.header(header::RETRY_AFTER, http_date(ahead)),
@@ -324,10 +315,7 @@ mod tests {
             answer.headers().get(header).map(|value| value.to_str().unwrap().to_owned())
         };
         assert_eq!(waited(Wait::Seconds(7), "retry-after").await.as_deref(), Some("7"));
-        assert_eq!(
-            waited(Wait::Milliseconds(1500), "x-ms-retry-after-ms").await.as_deref(),
-            Some("1500")
-        );
+        assert_eq!(waited(Wait::Milliseconds(1500), "x-ms-retry-after-ms").await.as_deref(), Some("1500"));
         let date = waited(Wait::Date(Duration::from_secs(90)), "retry-after").await.unwrap();
         assert!(date.ends_with(" GMT"), "{date}");
         assert_eq!(waited(Wait::Absent, "retry-after").await, None);

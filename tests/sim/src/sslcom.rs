@@ -169,6 +169,11 @@ impl SslCom {
         self.world.books().orders.iter().map(Order::record).collect()
     }
 
+    /// How many orders are in such a state; made to be asked after every change.
+    pub fn count(&self, wanted: impl Fn(&OrderState) -> bool) -> usize {
+        self.world.books().orders.iter().filter(|order| wanted(&order.state)).count()
+    }
+
     pub fn order(&self, reference: &str) -> Option<OrderRecord> {
         let books = self.world.books();
         books.by_reference.get(reference).map(|number| books.orders[*number].record())

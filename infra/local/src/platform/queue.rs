@@ -17,8 +17,9 @@ use super::{
     statement::{all, execute, first},
 };
 
-/// How long a message that was handed out stays hidden. Six times what a handler may take, as AWS advises for SQS.
-pub const VISIBILITY: SignedDuration = SignedDuration::from_mins(15);
+/// How long a message that was handed out stays hidden: six times what a handler may take, as AWS advises for SQS.
+/// A handler may wait minutes for the answer to a purchase.
+pub const VISIBILITY: SignedDuration = SignedDuration::from_mins(45);
 
 /// A message that was handed out this often is not handed out again.
 pub const LONGEST_LIFE: u32 = 5;
@@ -264,7 +265,7 @@ fn receive(
             "SELECT id, body, received FROM messages WHERE queue = ?1 AND visible_at <= ?2
              ORDER BY visible_at, id LIMIT 1",
             params![queue.as_str(), nanoseconds(now)],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, u32>(2)?)),
         )?;
         let Some((id, body, deliveries)) = next else {
             break;

@@ -159,13 +159,11 @@ impl From<domain::enrollment::Product> for Product {
 
 impl From<OfferedProduct> for SoldProduct {
     fn from(product: OfferedProduct) -> Self {
-        let offers = product.days.into_iter().zip(product.price_cents);
+        let offer = |(days, price): (u16, domain::Money)| Offer { days, price: price.into() };
         Self {
             code: product.code,
             label: product.label,
-            offers: offers
-                .map(|(days, cents)| Offer { days, price: domain::Money(cents).into() })
-                .collect(),
+            offers: product.durations.into_iter().map(offer).collect(),
         }
     }
 }

@@ -19,10 +19,7 @@ fn draft(mailbox: &str) -> Draft {
 fn draft_with(key: KeyPair, mailbox: &str) -> Draft {
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, mailbox);
-    name.push(
-        DnType::CustomDnType(vec![1, 2, 840, 113549, 1, 9, 1]),
-        DnValue::Ia5String(mailbox.try_into().unwrap()),
-    );
+    name.push(DnType::CustomDnType(vec![1, 2, 840, 113549, 1, 9, 1]), DnValue::Ia5String(mailbox.try_into().unwrap()));
     name.push(DnType::CustomDnType(vec![2, 5, 4, 42]), "Åsa");
     name.push(DnType::CustomDnType(vec![2, 5, 4, 4]), "Öberg-Groß");
     let mut parameters = CertificateParams::default();
@@ -51,11 +48,7 @@ fn sponsored() -> Profile<'static> {
         generation: Generation::Multipurpose,
         usage: Usage::Dual,
         days: 365,
-        organization: Some(Organization {
-            name: "Exempel AB",
-            identifier: "VATSE-556677889901",
-            country: "SE",
-        }),
+        organization: Some(Organization { name: "Exempel AB", identifier: "VATSE-556677889901", country: "SE" }),
     }
 }
 
@@ -175,8 +168,7 @@ fn what_the_ca_does_not_take_from_a_request_is_refused() {
     assert!(authority.refusal().starts_with("it asks for an extension"));
 
     let mut unknown = draft("asa@exempel.se");
-    unknown.parameters.custom_extensions =
-        vec![CustomExtension::from_oid_content(&[1, 2, 3], vec![5, 0])];
+    unknown.parameters.custom_extensions = vec![CustomExtension::from_oid_content(&[1, 2, 3], vec![5, 0])];
     assert!(unknown.refusal().starts_with("it asks for an extension"));
 
     let mut server = draft("asa@exempel.se");
@@ -210,8 +202,7 @@ fn a_mailbox_that_is_not_ascii_is_named_by_rfc_9598() {
     name.push(DnType::CommonName, address);
     name.remove(DnType::CustomDnType(vec![1, 2, 840, 113549, 1, 9, 1]));
     let oid = vec![1, 3, 6, 1, 5, 5, 7, 8, 9];
-    international.parameters.subject_alt_names =
-        vec![SanType::OtherName((oid.clone(), address.into()))];
+    international.parameters.subject_alt_names = vec![SanType::OtherName((oid.clone(), address.into()))];
     let request = international.read().unwrap();
     assert_eq!(request.mailbox, Mailbox::SmtpUtf8(address.to_owned()));
 
@@ -221,8 +212,7 @@ fn a_mailbox_that_is_not_ascii_is_named_by_rfc_9598() {
     assert!(text.contains("SmtpUTF8Mailbox") || text.contains("othername"), "{text}");
     assert!(!text.contains("emailAddress"), "{text}");
 
-    international.parameters.subject_alt_names =
-        vec![SanType::OtherName((oid, "asa@exempel.se".into()))];
+    international.parameters.subject_alt_names = vec![SanType::OtherName((oid, "asa@exempel.se".into()))];
     assert_eq!(international.refusal(), "its SmtpUTF8Mailbox is plain ASCII");
 }
 
@@ -294,10 +284,7 @@ fn the_chain_verifies_and_no_certificate_lives_825_days() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str, der: &[u8]| {
             let path = folder.path().join(name);
-            let text = format!(
-                "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
-                STANDARD.encode(der)
-            );
+            let text = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der));
             fs::write(&path, text).unwrap();
             path
         };

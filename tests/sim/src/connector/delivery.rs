@@ -65,6 +65,7 @@ pub(crate) struct Deliveries {
 struct State {
     all: Vec<Delivery>,
     last: HashMap<(Uuid, String), usize>,
+    delivered: u64,
 }
 
 impl Deliveries {
@@ -90,11 +91,16 @@ impl Deliveries {
 
     /// How many records are on the devices now.
     pub(crate) fn delivered_count(&self) -> u64 {
-        let state = self.lock();
-        state.last.values().filter(|place| state.all[**place].outcome.is_delivered()).count() as u64
+        self.lock().delivered
     }
 
-    /// Tells the number of attempts each time it grows.
+    /// How many records' newest attempt failed.
+    pub(crate) fn failed_count(&self) -> u64 {
+        let state = self.lock();
+        state.last.len() as u64 - state.delivered
+    }
+
+    /// Tells the number of attempts each time the connector looked at a record.
     pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
         self.count.subscribe()
     }
@@ -106,8 +112,12 @@ impl Deliveries {
             .append(JOURNAL_KIND, &format!("{number:09}"), &delivery)
             .expect("a world that cannot write its journal must not go on");
         state.put(delivery);
-        drop(state);
-        self.count.send_modify(|count| *count += 1);
+    }
+
+    /// Wakes who waits for the connector.
+    fn announce(&self) {
+        let count = self.lock().all.len() as u64;
+        self.count.send_replace(count);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -117,7 +127,11 @@ impl Deliveries {
 
 impl State {
     fn put(&mut self, delivery: Delivery) {
-        self.last.insert((delivery.tenant_id, delivery.record_id.clone()), self.all.len());
+        self.delivered += u64::from(delivery.outcome.is_delivered());
+        let key = (delivery.tenant_id, delivery.record_id.clone());
+        if let Some(before) = self.last.insert(key, self.all.len()) {
+            self.delivered -= u64::from(self.all[before].outcome.is_delivered());
+        }
         self.all.push(delivery);
     }
 }
@@ -131,19 +145,21 @@ pub(crate) async fn deliver_changes(
     mut changed: mpsc::UnboundedReceiver<String>,
 ) {
     while let Some(record_id) = changed.recv().await {
-        if !tenant.connector().is_running() {
-            // `Tenant::start_connector` sends every record that still waits.
-            continue;
+        // `Tenant::start_connector` sends every record that still waits.
+        if tenant.connector().is_running()
+            && let Some(record) = tenant.records.find(&record_id)
+        {
+            let attempting = Arc::clone(&tenant);
+            let attempt = tokio::task::spawn_blocking(move || attempt(&attempting, &record));
+            let Ok(delivery) = attempt.await else { continue };
+            // A record that was changed or deleted meanwhile is judged anew or not at all.
+            let revision = delivery.revision;
+            if tenant.records.has_revision(&record_id, revision) {
+                deliveries.put(delivery);
+                tenant.records.tried(&record_id, revision);
+            }
         }
-        let Some(record) = tenant.records.find(&record_id) else { continue };
-        let attempting = Arc::clone(&tenant);
-        let revision = record.revision;
-        let attempt = tokio::task::spawn_blocking(move || attempt(&attempting, &record));
-        let Ok(delivery) = attempt.await else { continue };
-        // A record that was deleted meanwhile is on no device.
-        if tenant.records.find(&record_id).is_some_and(|record| record.revision == revision) {
-            deliveries.put(delivery);
-        }
+        deliveries.announce();
     }
 }
 
@@ -160,9 +176,7 @@ fn attempt(tenant: &Tenant, record: &Record) -> Delivery {
 
 fn outcome(tenant: &Tenant, record: &Record) -> Outcome {
     let purpose = record.intended_purpose;
-    let Some(profile) =
-        tenant.profiles().into_iter().find(|profile| profile.intended_purpose == purpose)
-    else {
+    let Some(profile) = tenant.profiles().into_iter().find(|profile| profile.intended_purpose == purpose) else {
         return Outcome::Failed {
             event_id: None,
             cause: format!("no imported-PFX profile has the purpose {purpose:?}"),
@@ -171,17 +185,11 @@ fn outcome(tenant: &Tenant, record: &Record) -> Outcome {
     let password = match open_password(tenant, record) {
         Ok(password) => password,
         Err(refused) => {
-            return Outcome::Failed {
-                event_id: Some(2052),
-                cause: format!("2052 re-encrypt failed: {refused}"),
-            };
+            return Outcome::Failed { event_id: Some(2052), cause: format!("2052 re-encrypt failed: {refused}") };
         }
     };
     match install(tenant, record, &password) {
-        Ok(()) => Outcome::Delivered {
-            thumbprint: record.thumbprint.clone(),
-            profile: profile.display_name,
-        },
+        Ok(()) => Outcome::Delivered { thumbprint: record.thumbprint.clone(), profile: profile.display_name },
         Err(refused) => Outcome::Failed { event_id: Some(2001), cause: refused.to_string() },
     }
 }
@@ -208,13 +216,8 @@ fn open_password(tenant: &Tenant, record: &Record) -> Result<String, Refused> {
 const SHORTEST_PASSWORD: usize = 16;
 
 fn install(tenant: &Tenant, record: &Record, password: &str) -> Result<(), Refused> {
-    let person = tenant
-        .directory()
-        .person(record.user_id)
-        .ok_or_else(|| Refused::because("the person is gone"))?;
-    let address = person
-        .primary_address()
-        .ok_or_else(|| Refused::because("the person has no mailbox"))?;
+    let person = tenant.directory().person(record.user_id).ok_or_else(|| Refused::because("the person is gone"))?;
+    let address = person.primary_address().ok_or_else(|| Refused::because("the person has no mailbox"))?;
     device::install(
         &record.pfx,
         password,

@@ -74,9 +74,7 @@ impl<'a> Certificate<'a> {
             match name.tag().as_u8() {
                 Some(RFC822_NAME) => {
                     let text = std::str::from_utf8(name.data()).ok().filter(|text| text.is_ascii());
-                    mailboxes.push(
-                        text.ok_or_else(|| Refused::because("an rfc822Name is not ASCII"))?.to_owned(),
-                    );
+                    mailboxes.push(text.ok_or_else(|| Refused::because("an rfc822Name is not ASCII"))?.to_owned());
                 }
                 Some(OTHER_NAME) => mailboxes.extend(smtp_utf8_mailbox(name.data())?),
                 _ => {}
@@ -100,10 +98,7 @@ impl<'a> Certificate<'a> {
         Ok(verified.is_ok())
     }
 
-    fn verification(
-        &self,
-        key: &PublicKey<'_>,
-    ) -> Result<&'static dyn VerificationAlgorithm, Refused> {
+    fn verification(&self, key: &PublicKey<'_>) -> Result<&'static dyn VerificationAlgorithm, Refused> {
         let oid = &self.signature_algorithm.oid;
         let known: &[(&ObjectIdentifier, &'static dyn VerificationAlgorithm)] = match key {
             PublicKey::Rsa(_) => &[

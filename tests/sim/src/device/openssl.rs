@@ -4,13 +4,12 @@ use std::{fs, path::Path, process::Command};
 
 use jiff::Timestamp;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
-    PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, SanType, SignatureAlgorithm,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256,
+    PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, SanType, SignatureAlgorithm,
 };
 
 /// Options of `openssl pkcs12` for the profile that every device opens.
-pub(crate) const COMPATIBLE: &[&str] =
-    &["-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"];
+pub(crate) const COMPATIBLE: &[&str] = &["-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"];
 /// What OpenSSL 3 writes by itself, named so that a change of its defaults is noticed.
 pub(crate) const MODERN: &[&str] =
     &["-keypbe", "AES-256-CBC", "-certpbe", "AES-256-CBC", "-macalg", "sha256", "-iter", "10000"];
@@ -92,8 +91,7 @@ impl Issued {
         };
         let key = write("key.pem", self.key.serialize_pem().as_bytes());
         let leaf = write("leaf.pem", self.leaf.pem().as_bytes());
-        let mut arguments =
-            vec!["-export".to_owned(), "-inkey".to_owned(), key, "-in".to_owned(), leaf];
+        let mut arguments = vec!["-export".to_owned(), "-inkey".to_owned(), key, "-in".to_owned(), leaf];
         if !chain.is_empty() {
             let pems: String = chain.iter().map(|der| pem(der)).collect();
             arguments.extend(["-certfile".to_owned(), write("chain.pem", pems.as_bytes())]);
@@ -105,8 +103,7 @@ impl Issued {
 }
 
 fn openssl_pkcs12(arguments: &[String], out: &Path) -> Vec<u8> {
-    let output =
-        Command::new("openssl").arg("pkcs12").args(arguments).arg("-out").arg(out).output().unwrap();
+    let output = Command::new("openssl").arg("pkcs12").args(arguments).arg("-out").arg(out).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     fs::read(out).unwrap()
 }
@@ -129,9 +126,6 @@ fn named(name: &str) -> CertificateParams {
 fn pem(der: &[u8]) -> String {
     use base64::Engine as _;
     let text = base64::engine::general_purpose::STANDARD.encode(der);
-    let lines: Vec<&str> = (0..text.len())
-        .step_by(64)
-        .map(|start| &text[start..text.len().min(start + 64)])
-        .collect();
+    let lines: Vec<&str> = (0..text.len()).step_by(64).map(|start| &text[start..text.len().min(start + 64)]).collect();
     format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }

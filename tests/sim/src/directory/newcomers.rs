@@ -31,11 +31,8 @@ impl Directory {
     pub fn add_guest(&self, given_name: &str, surname: &str) -> Uuid {
         let mut person = self.newcomer(given_name, surname);
         person.user_type = UserType::Guest;
-        person.user_principal_name = format!(
-            "{}#EXT#@{}",
-            person.user_principal_name.replace('@', "_"),
-            self.domains[0]
-        );
+        person.user_principal_name =
+            format!("{}#EXT#@{}", person.user_principal_name.replace('@', "_"), self.domains[0]);
         person.assigned_plans.clear();
         self.add(person)
     }

@@ -43,9 +43,8 @@ impl Person {
                 *entry = format!("smtp:{before}");
             }
         }
-        self.proxy_addresses.retain(|entry| {
-            entry.split_once(':').is_none_or(|(_, before)| !before.eq_ignore_ascii_case(address))
-        });
+        self.proxy_addresses
+            .retain(|entry| entry.split_once(':').is_none_or(|(_, before)| !before.eq_ignore_ascii_case(address)));
         self.proxy_addresses.insert(0, format!("SMTP:{address}"));
         self.mail = Some(address.to_owned());
     }
@@ -69,11 +68,8 @@ pub struct AssignedPlan {
 /// A person with every licence, whose user principal name is their primary address.
 pub(super) fn licensed(id: Uuid, given: &str, surname: &str, local_part: &str, domain: &str) -> Person {
     let address = format!("{local_part}@{domain}");
-    let plan = |service: &str, service_plan_id| AssignedPlan {
-        service: service.to_owned(),
-        service_plan_id,
-        enabled: true,
-    };
+    let plan =
+        |service: &str, service_plan_id| AssignedPlan { service: service.to_owned(), service_plan_id, enabled: true };
     Person {
         id,
         user_principal_name: address.clone(),
@@ -81,10 +77,7 @@ pub(super) fn licensed(id: Uuid, given: &str, surname: &str, local_part: &str, d
         given_name: Some(given.to_owned()),
         surname: Some(surname.to_owned()),
         mail: Some(address.clone()),
-        proxy_addresses: vec![
-            format!("smtp:{}@{domain}", local_part.replace('.', "_")),
-            format!("SMTP:{address}"),
-        ],
+        proxy_addresses: vec![format!("smtp:{}@{domain}", local_part.replace('.', "_")), format!("SMTP:{address}")],
         account_enabled: true,
         user_type: UserType::Member,
         assigned_plans: vec![plan("exchange", EXCHANGE), plan("SCO", INTUNE_A)],

@@ -61,8 +61,7 @@ pub struct Limits {
 impl Limits {
     /// Intune's device configuration bucket (Graph docs, throttling limits): 100 writes and 1000
     /// calls in 20 seconds.
-    pub const DOCUMENTED: Self =
-        Self { writes: 100, calls: 1_000, window: Duration::from_secs(20) };
+    pub const DOCUMENTED: Self = Self { writes: 100, calls: 1_000, window: Duration::from_secs(20) };
 }
 
 /// The notation of a wait; each was seen from some Microsoft service.
@@ -79,9 +78,7 @@ impl RetryAfter {
         match self {
             Self::Seconds => Wait::Seconds(wait.as_secs() + 1),
             Self::Date => Wait::Date(wait + Duration::from_secs(1)),
-            Self::Milliseconds => {
-                Wait::Milliseconds(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
-            }
+            Self::Milliseconds => Wait::Milliseconds(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
             Self::Absent => Wait::Absent,
         }
     }

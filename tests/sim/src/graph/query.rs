@@ -87,8 +87,7 @@ impl Query {
         }
         let (items, more) = items(&cursor.after, size);
         if more && let Some((last, _)) = items.last() {
-            let next =
-                Cursor { after: last.clone(), empty_page_given: false, query: self.fingerprint() };
+            let next = Cursor { after: last.clone(), empty_page_given: false, query: self.fingerprint() };
             page.insert("@odata.nextLink".to_owned(), self.next_link(url, behaviour, &next).into());
         }
         page.insert("value".to_owned(), items.into_iter().map(|(_, item)| item).collect());
@@ -108,8 +107,7 @@ impl Query {
 
     fn next_link(&self, url: &str, behaviour: &Behaviour, next: &Cursor) -> String {
         let kept = self.pairs.iter().filter(|(name, _)| name != SKIP_TOKEN);
-        let mut pairs: Vec<(&str, String)> =
-            kept.map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let mut pairs: Vec<(&str, String)> = kept.map(|(name, value)| (name.as_str(), value.clone())).collect();
         pairs.push((SKIP_TOKEN, encode(next)));
         link(url, behaviour, pairs)
     }
@@ -134,16 +132,15 @@ pub(super) fn decode<T: for<'de> Deserialize<'de>>(token: &str) -> Option<T> {
 }
 
 /// Reads the value of `$select`.
-pub(super) fn selected(
-    select: &str,
-    known: &[&'static str],
-) -> Result<Vec<&'static str>, Refusal> {
+pub(super) fn selected(select: &str, known: &[&'static str]) -> Result<Vec<&'static str>, Refusal> {
     select
         .split(',')
         .map(|name| {
-            known.iter().copied().find(|property| *property == name.trim()).ok_or_else(|| {
-                bad_request(format!("Could not find a property named '{name}'."))
-            })
+            known
+                .iter()
+                .copied()
+                .find(|property| *property == name.trim())
+                .ok_or_else(|| bad_request(format!("Could not find a property named '{name}'.")))
         })
         .collect()
 }
@@ -220,9 +217,7 @@ fn condition(text: &str) -> Result<Condition, Refusal> {
             }
             Literal::Text(inner.replace("''", "'"))
         }
-        bare if bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') => {
-            Literal::Bare(bare.to_owned())
-        }
+        bare if bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') => Literal::Bare(bare.to_owned()),
         _ => return Err(unsupported()),
     };
     Ok(Condition { left: left.trim().to_owned(), right })

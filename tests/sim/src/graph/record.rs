@@ -1,7 +1,7 @@
 //! `userPFXCertificate` records: what may be written into one, and where they are kept.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -119,8 +119,8 @@ pub(super) struct Written {
 impl Written {
     /// Checks what is there; what must be there depends on the call.
     pub(super) fn parse(body: &[u8]) -> Result<Self, Refusal> {
-        let object: Map<String, Value> = serde_json::from_slice(body)
-            .map_err(|_| model("the body is not one JSON object"))?;
+        let object: Map<String, Value> =
+            serde_json::from_slice(body).map_err(|_| model("the body is not one JSON object"))?;
         if let Some((name, _)) = object.iter().find(|(_, value)| value.is_null()) {
             return Err(model(format!("{name} is null")));
         }
@@ -135,9 +135,8 @@ impl Written {
         if odata_type.is_some_and(|found| found != "#microsoft.graph.userPFXCertificate") {
             return Err(model("the @odata.type is of another resource"));
         }
-        let is_thumbprint = |text: &String| {
-            text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        };
+        let is_thumbprint =
+            |text: &String| text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if !self.thumbprint.as_ref().is_none_or(is_thumbprint) {
             return Err(model("thumbprint is not a SHA-1 in 40 lower-case hexadecimal digits"));
         }
@@ -153,7 +152,7 @@ impl Written {
             return Err(model("encryptedPfxBlob is not a PFX"));
         }
         let sealed = self.encrypted_pfx_password.as_ref().map(|text| STANDARD.decode(text));
-        if sealed.is_some_and(|sealed| sealed.is_ok_and(|bytes| bytes.len() >= 256) == false) {
+        if sealed.is_some_and(|sealed| !sealed.is_ok_and(|bytes| bytes.len() >= 256)) {
             return Err(model("encryptedPfxPassword is not the base64 of an RSA ciphertext"));
         }
         if let (Some(start), Some(end)) = (self.start_date_time, self.expiration_date_time)
@@ -185,6 +184,8 @@ pub(crate) struct Records {
 
 struct State {
     kept: BTreeMap<String, Kept>,
+    /// What the connector has still to try.
+    waiting: BTreeSet<String>,
     revision: u64,
 }
 
@@ -206,7 +207,7 @@ impl Records {
         changed: mpsc::UnboundedSender<String>,
     ) -> io::Result<Self> {
         let prefix = format!("{tenant}/");
-        let mut state = State { kept: BTreeMap::new(), revision };
+        let mut state = State { kept: BTreeMap::new(), waiting: BTreeSet::new(), revision };
         for entry in entries {
             if entry.kind != JOURNAL_KIND || !entry.key.starts_with(&prefix) {
                 continue;
@@ -231,8 +232,31 @@ impl Records {
         state.kept.get(id).filter(|kept| kept.ghost.is_none()).map(|kept| kept.record.clone())
     }
 
-    /// Tells the connector about a record again.
+    pub(crate) fn has_revision(&self, id: &str, revision: u64) -> bool {
+        let state = self.lock();
+        let kept = state.kept.get(id).filter(|kept| kept.ghost.is_none());
+        kept.is_some_and(|kept| kept.record.revision == revision)
+    }
+
+    /// The connector tried this revision, with whatever outcome.
+    pub(crate) fn tried(&self, id: &str, revision: u64) {
+        if self.has_revision(id, revision) {
+            self.lock().waiting.remove(id);
+        }
+    }
+
+    /// The ids that the connector has still to try.
+    pub(crate) fn waiting(&self) -> Vec<String> {
+        self.lock().waiting.iter().cloned().collect()
+    }
+
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.lock().waiting.is_empty()
+    }
+
+    /// Asks the connector to try a record.
     pub(crate) fn announce(&self, id: &str) {
+        self.lock().waiting.insert(id.to_owned());
         // Without a connector the world is being taken down.
         let _ = self.changed.send(id.to_owned());
     }
@@ -296,18 +320,14 @@ impl Records {
         } else {
             state.kept.remove(id);
         }
+        state.waiting.remove(id);
         self.write(id, None);
         true
     }
 
     /// One page of a list: at most `limit` records that `wanted` accepts after an id, and whether
     /// there are more.
-    pub(super) fn page_after(
-        &self,
-        id: &str,
-        limit: usize,
-        wanted: impl Fn(&Record) -> bool,
-    ) -> (Vec<Record>, bool) {
+    pub(super) fn page_after(&self, id: &str, limit: usize, wanted: impl Fn(&Record) -> bool) -> (Vec<Record>, bool) {
         let mut state = self.lock();
         let mut later = state
             .kept

@@ -33,9 +33,8 @@ impl Throttle {
         now: Instant,
     ) -> Option<Duration> {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        let window = windows
-            .entry((tenant, app.to_owned()))
-            .or_insert_with(|| Window { began: now, writes: 0, calls: 0 });
+        let window =
+            windows.entry((tenant, app.to_owned())).or_insert_with(|| Window { began: now, writes: 0, calls: 0 });
         if now.duration_since(window.began) >= limits.window {
             *window = Window { began: now, writes: 0, calls: 0 };
         }

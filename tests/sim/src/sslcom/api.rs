@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
+    books::Books,
     catalogue::Account,
     fields::{Fields, Refusal},
     listing,
@@ -53,20 +54,20 @@ pub(super) fn call_name(method: &Method, path: &str) -> &'static str {
     }
 }
 
-type Query_ = Query<Vec<(String, String)>>;
+type Parameters = Query<Vec<(String, String)>>;
 
 async fn create(State(world): State<Arc<World>>, headers: HeaderMap, body: Bytes) -> Response {
     answer(&world, from_body(&world, &headers, &body).and_then(|fields| purchase::create(&world, fields)))
 }
 
-async fn list(State(world): State<Arc<World>>, Query(query): Query_) -> Response {
+async fn list(State(world): State<Arc<World>>, Query(query): Parameters) -> Response {
     answer(&world, Fields::from_query(query).and_then(|fields| listing::list(&world, fields)))
 }
 
 async fn retrieve(
     State(world): State<Arc<World>>,
     Path(reference): Path<String>,
-    Query(query): Query_,
+    Query(query): Parameters,
 ) -> Response {
     let found = Fields::from_query(query).and_then(|mut fields| {
         let account = world.authenticate(&mut fields)?;
@@ -90,24 +91,19 @@ async fn update(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let updated = from_body(&world, &headers, &body)
-        .and_then(|fields| put(&world, &reference, fields));
+    let updated = from_body(&world, &headers, &body).and_then(|fields| put(&world, &reference, fields));
     answer(&world, updated)
 }
 
 async fn revoke(
     State(world): State<Arc<World>>,
     Path(reference): Path<String>,
-    Query(query): Query_,
+    Query(query): Parameters,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     // A body on DELETE is dropped by some proxies, so the credentials may come in the query.
-    let fields = if body.is_empty() {
-        Fields::from_query(query)
-    } else {
-        from_body(&world, &headers, &body)
-    };
+    let fields = if body.is_empty() { Fields::from_query(query) } else { from_body(&world, &headers, &body) };
     answer(&world, fields.and_then(|fields| delete(&world, &reference, fields)))
 }
 
@@ -124,9 +120,7 @@ async fn retry_validation(
             let number = find(books, account, &reference)?;
             let order = &mut books.orders[number];
             let validation = match &mut order.validation {
-                Some(validation) if order.state == OrderState::Validating && !validation.clicked => {
-                    validation
-                }
+                Some(validation) if order.state == OrderState::Validating && !validation.clicked => validation,
                 _ => return Err(Refusal::field("base", "there is nothing to validate again")),
             };
             validation.last_mail = Timestamp::now();
@@ -146,17 +140,14 @@ async fn retry_validation(
 async fn validation_methods(
     State(world): State<Arc<World>>,
     Path(reference): Path<String>,
-    Query(query): Query_,
+    Query(query): Parameters,
 ) -> Response {
     let methods = Fields::from_query(query).and_then(|mut fields| {
         let account = world.authenticate(&mut fields)?;
         fields.finish()?;
         let books = world.books();
         let number = find(&books, account, &reference)?;
-        let request = books.orders[number]
-            .request
-            .as_ref()
-            .ok_or_else(|| Refusal::field("csr", "can't be blank"))?;
+        let request = books.orders[number].request.as_ref().ok_or_else(|| Refusal::field("csr", "can't be blank"))?;
         Ok(json!({ request.validation_item(): { "email": [request.mailbox] } }))
     });
     answer(&world, methods)
@@ -285,21 +276,14 @@ impl World {
     pub(super) fn authenticate(&self, fields: &mut Fields) -> Result<&Account, Refusal> {
         let account_key = fields.text("account_key")?.unwrap_or_default();
         let secret_key = fields.text("secret_key")?.unwrap_or_default();
-        self.accounts
-            .get(&account_key)
-            .filter(|account| account.secret_key == secret_key)
-            .ok_or_else(|| {
-                let message = "the account key or the secret key is wrong";
-                Refusal::of(StatusCode::UNAUTHORIZED, "credentials", message)
-            })
+        self.accounts.get(&account_key).filter(|account| account.secret_key == secret_key).ok_or_else(|| {
+            let message = "the account key or the secret key is wrong";
+            Refusal::of(StatusCode::UNAUTHORIZED, "credentials", message)
+        })
     }
 }
 
-fn find(
-    books: &super::books::Books,
-    account: &Account,
-    reference: &str,
-) -> Result<usize, Refusal> {
+fn find(books: &Books, account: &Account, reference: &str) -> Result<usize, Refusal> {
     books.find(&account.account_key, reference).ok_or_else(Refusal::unknown_reference)
 }
 

@@ -39,9 +39,7 @@ fn certificates_only(ders: &[&[u8]]) -> Vec<u8> {
         digest_algorithms: asn1::SetOfWriter::new(Vec::new()),
         content: ContentType { kind: oid!(1, 2, 840, 113549, 1, 7, 1) },
         certificates: asn1::SetOfWriter::new(
-            ders.iter()
-                .map(|der| asn1::parse_single(der).expect("the CA writes DER"))
-                .collect(),
+            ders.iter().map(|der| asn1::parse_single(der).expect("the CA writes DER")).collect(),
         ),
         signers: asn1::SetOfWriter::new(Vec::new()),
     };

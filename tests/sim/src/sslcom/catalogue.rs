@@ -71,14 +71,9 @@ impl Product {
             name,
             certificate_type,
             generation,
-            prices: periods
-                .iter()
-                .map(|days| (*days, u64::from(days / 365) * cents_per_year))
-                .collect(),
+            prices: periods.iter().map(|days| (*days, u64::from(days / 365) * cents_per_year)).collect(),
         };
-        use CertificateType::{
-            IndividualValidated, MailboxValidated, OrganizationValidated, SponsorValidated,
-        };
+        use CertificateType::{IndividualValidated, MailboxValidated, OrganizationValidated, SponsorValidated};
         use Generation::{Multipurpose, Strict};
         vec![
             row(300, "personal-basic", MailboxValidated, Strict, PERSONAL, 20_00),
@@ -92,17 +87,35 @@ impl Product {
 
     /// Whether the certificate names an organisation, which then has to be verified.
     pub(super) fn names_organisation(&self) -> bool {
-        matches!(
-            self.certificate_type,
-            CertificateType::OrganizationValidated | CertificateType::SponsorValidated
-        )
+        matches!(self.certificate_type, CertificateType::OrganizationValidated | CertificateType::SponsorValidated)
     }
 
     /// Whether the certificate names a person, whose name then has to be in the request.
     pub(super) fn names_person(&self) -> bool {
-        matches!(
-            self.certificate_type,
-            CertificateType::SponsorValidated | CertificateType::IndividualValidated
-        )
+        matches!(self.certificate_type, CertificateType::SponsorValidated | CertificateType::IndividualValidated)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_validated_domain_counts_for_398_days() {
+        let organisation = Organisation {
+            name: "Exempel AB".to_owned(),
+            identifier: "VATSE-556677889901".to_owned(),
+            country: "SE".to_owned(),
+            epki_agreement: true,
+            domains: vec![PrevalidatedDomain {
+                domain: "exempel.se".to_owned(),
+                validated_on: jiff::civil::date(2026, 1, 1),
+            }],
+        };
+        let on = |day: &str| format!("{day}T12:00:00Z").parse().unwrap();
+        assert!(organisation.has_validated("Exempel.SE", on("2027-02-03")));
+        assert!(!organisation.has_validated("exempel.se", on("2027-02-04")));
+        assert!(!organisation.has_validated("sub.exempel.se", on("2026-01-02")));
     }
 }

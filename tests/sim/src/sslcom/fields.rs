@@ -38,12 +38,8 @@ impl Refusal {
 
     pub(super) fn into_response(self, errors_with_200: bool) -> Response {
         match self {
-            Self::Fields { errors, .. } if errors_with_200 => {
-                Json(json!({ "errors": errors })).into_response()
-            }
-            Self::Fields { status, errors } => {
-                (status, Json(json!({ "errors": errors }))).into_response()
-            }
+            Self::Fields { errors, .. } if errors_with_200 => Json(json!({ "errors": errors })).into_response(),
+            Self::Fields { status, errors } => (status, Json(json!({ "errors": errors }))).into_response(),
             Self::Page(status) => page(status),
         }
     }
@@ -58,8 +54,8 @@ pub(super) struct Fields {
 
 impl Fields {
     pub(super) fn from_json(body: &[u8]) -> Result<Self, Refusal> {
-        let members: Map<String, Value> = serde_json::from_slice(body)
-            .map_err(|_| Refusal::field("base", "the body is not a JSON object"))?;
+        let members: Map<String, Value> =
+            serde_json::from_slice(body).map_err(|_| Refusal::field("base", "the body is not a JSON object"))?;
         if let Some((name, _)) = members.iter().find(|(_, value)| holds_null(value)) {
             return Err(Refusal::field(name, "is null"));
         }
@@ -108,18 +104,14 @@ impl Fields {
     pub(super) fn object(&mut self, name: &str) -> Result<Option<Self>, Refusal> {
         match self.members.remove(name) {
             None => Ok(None),
-            Some(Value::Object(members)) => {
-                Ok(Some(Self { members, within: format!("{}{name}.", self.within) }))
-            }
+            Some(Value::Object(members)) => Ok(Some(Self { members, within: format!("{}{name}.", self.within) })),
             Some(_) => Err(self.refuse(name, "is not an object")),
         }
     }
 
     pub(super) fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>, Refusal> {
         let Some(value) = self.members.remove(name) else { return Ok(None) };
-        serde_json::from_value(value)
-            .map(Some)
-            .map_err(|_| self.refuse(name, "is not a list of texts"))
+        serde_json::from_value(value).map(Some).map_err(|_| self.refuse(name, "is not a list of texts"))
     }
 
     /// The names that are left, for an object whose names are the caller's own.

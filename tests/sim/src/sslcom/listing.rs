@@ -1,10 +1,6 @@
 //! `GET /certificates`: the account's orders in pages, the newest first.
 
-use jiff::{
-    civil::Date,
-    fmt::strtime,
-    tz::TimeZone,
-};
+use jiff::{civil::Date, fmt::strtime, tz::TimeZone};
 use serde_json::Value;
 
 use super::{

@@ -46,10 +46,7 @@ impl OrderState {
     /// Whether the order can still become a certificate by what the customer or the CA does next.
     pub(super) fn is_open(&self) -> bool {
         match self {
-            Self::Unused
-            | Self::WaitingForRegistrant
-            | Self::WaitingForValidation
-            | Self::Validating => true,
+            Self::Unused | Self::WaitingForRegistrant | Self::WaitingForValidation | Self::Validating => true,
             Self::Issued | Self::Rejected(_) | Self::Revoked => false,
         }
     }
@@ -206,9 +203,7 @@ impl Order {
 
     fn echoed_number(&self, behaviour: &Behaviour) -> Option<&str> {
         match behaviour.external_order_number {
-            ExternalOrderNumber::Searchable | ExternalOrderNumber::Echoed => {
-                self.external_order_number.as_deref()
-            }
+            ExternalOrderNumber::Searchable | ExternalOrderNumber::Echoed => self.external_order_number.as_deref(),
             ExternalOrderNumber::Forgotten => None,
         }
     }

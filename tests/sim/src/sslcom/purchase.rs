@@ -30,9 +30,7 @@ pub(super) fn create(world: &World, mut fields: Fields) -> Result<Value, Refusal
     let submission = Submission::read(world, &mut fields)?;
     fields.finish()?;
 
-    let product = world
-        .product(code)
-        .ok_or_else(|| Refusal::field("product", "is not a valid product code"))?;
+    let product = world.product(code).ok_or_else(|| Refusal::field("product", "is not a valid product code"))?;
     if !account.products.contains(&code) {
         return Err(Refusal::field("product", "is not available to this account"));
     }
@@ -92,11 +90,11 @@ pub(super) fn create(world: &World, mut fields: Fields) -> Result<Value, Refusal
         };
         submission.must_fit(&order, books, product)?;
         let digests = submission.apply(&mut order);
-        let mut then = world.enter(books, order);
+        books.insert(order);
         for digest in digests {
             books.mark_used(number, digest);
         }
-        then.extend(world.save(books, number));
+        let then = world.save(books, number);
         Ok((books.orders[number].to_json(&behaviour, &world.ca), then))
     });
     let (answer, then) = bought.ok_or_else(Refusal::trip)??;
@@ -150,10 +148,7 @@ fn no_funds(status: u16) -> Refusal {
 /// multiplying by an odd number permutes the numbers under 2^40.
 fn reference(seed: u64, number: usize) -> String {
     const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-    let mut rest = (number as u64)
-        .wrapping_add(seed)
-        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-        & 0xFF_FFFF_FFFF;
+    let mut rest = (number as u64).wrapping_add(seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) & 0xFF_FFFF_FFFF;
     let mut text = *b"co-00000000";
     for digit in text.iter_mut().skip(3).rev() {
         *digit = DIGITS[(rest % 36) as usize];

@@ -34,11 +34,9 @@ impl Submission {
         let request = match fields.text("csr")? {
             // Seen in the sandbox 2026-06: CRLF line ends are answered with 500.
             Some(pem) if pem.contains('\r') => return Err(Refusal::trip()),
-            Some(pem) => Some(SigningRequest::from_pem(&pem).map_err(|problem| {
-                Refusal::Fields {
-                    status: StatusCode::BAD_REQUEST,
-                    errors: json!({ "csr": ["csr has problems", problem.to_string()] }),
-                }
+            Some(pem) => Some(SigningRequest::from_pem(&pem).map_err(|problem| Refusal::Fields {
+                status: StatusCode::BAD_REQUEST,
+                errors: json!({ "csr": ["csr has problems", problem.to_string()] }),
             })?),
             None => None,
         };
@@ -73,19 +71,11 @@ impl Submission {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.request.is_none()
-            && self.registrant.is_none()
-            && !self.contacts
-            && self.domains.is_empty()
+        self.request.is_none() && self.registrant.is_none() && !self.contacts && self.domains.is_empty()
     }
 
     /// Checks the parts against each other, the order and all earlier requests.
-    pub(super) fn must_fit(
-        &self,
-        order: &Order,
-        books: &Books,
-        product: &Product,
-    ) -> Result<(), Refusal> {
+    pub(super) fn must_fit(&self, order: &Order, books: &Books, product: &Product) -> Result<(), Refusal> {
         if let Some(request) = &self.request {
             let reused = self.digests(request).iter().any(|digest| books.is_used(digest));
             if reused {
@@ -157,17 +147,11 @@ impl Submission {
             let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
             format!("{kind}:{hex}")
         };
-        vec![
-            hex("csr", &[&request.der, self.unique_value.as_bytes()]),
-            hex("key", &[&request.public_key.bits]),
-        ]
+        vec![hex("csr", &[&request.der, self.unique_value.as_bytes()]), hex("key", &[&request.public_key.bits])]
     }
 }
 
-fn registrant(
-    world: &World,
-    fields: &mut Fields,
-) -> Result<Option<BTreeMap<String, String>>, Refusal> {
+fn registrant(world: &World, fields: &mut Fields) -> Result<Option<BTreeMap<String, String>>, Refusal> {
     const NAMES: [&str; 9] = [
         "organization",
         "organization_unit",

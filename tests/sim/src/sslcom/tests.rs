@@ -37,14 +37,14 @@ fn options() -> Options {
             Account {
                 account_key: ACCOUNT.to_owned(),
                 secret_key: SECRET.to_owned(),
-                funds_cents: 1_000_00,
+                funds_cents: 100_000,
                 products: vec![300, 301, 302, 303, 600, 700],
                 organisation: Some("Exempel AB".to_owned()),
             },
             Account {
                 account_key: "account-2".to_owned(),
                 secret_key: "secret-2".to_owned(),
-                funds_cents: 100_00,
+                funds_cents: 10_000,
                 products: vec![300],
                 organisation: None,
             },
@@ -55,8 +55,8 @@ fn options() -> Options {
             country: "SE".to_owned(),
             epki_agreement: true,
             domains: vec![
-                PrevalidatedDomain { domain: "exempel.se".to_owned(), validated_on: days_ago(398) },
-                PrevalidatedDomain { domain: "gammal.se".to_owned(), validated_on: days_ago(399) },
+                PrevalidatedDomain { domain: "exempel.se".to_owned(), validated_on: days_ago(300) },
+                PrevalidatedDomain { domain: "gammal.se".to_owned(), validated_on: days_ago(500) },
             ],
         }],
         issue_after: Duration::from_millis(5),
@@ -119,9 +119,8 @@ impl Shop {
     }
 
     async fn until_issued(&self, reference: &str) {
-        let issued = self.sslcom.until(|sslcom| {
-            sslcom.order(reference).is_some_and(|order| order.state == OrderState::Issued)
-        });
+        let issued =
+            self.sslcom.until(|sslcom| sslcom.order(reference).is_some_and(|order| order.state == OrderState::Issued));
         within_reason(issued).await;
     }
 
@@ -200,14 +199,11 @@ fn csr(mailbox: &str) -> String {
 fn csr_with(key: &KeyPair, mailbox: &str) -> String {
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, mailbox);
-    name.push(
-        DnType::CustomDnType(vec![1, 2, 840, 113549, 1, 9, 1]),
-        DnValue::Ia5String(mailbox.try_into().unwrap()),
-    );
+    name.push(DnType::CustomDnType(vec![1, 2, 840, 113549, 1, 9, 1]), DnValue::Ia5String(mailbox.try_into().unwrap()));
     name.push(DnType::CustomDnType(vec![2, 5, 4, 42]), "Åsa");
     name.push(DnType::CustomDnType(vec![2, 5, 4, 4]), "Öberg");
     let mut parameters = CertificateParams::default();
     parameters.distinguished_name = name;
     parameters.subject_alt_names = vec![SanType::Rfc822Name(mailbox.try_into().unwrap())];
-    parameters.serialize_request(key).unwrap().pem().unwrap().replace("\r\n", "\n")
+    parameters.serialize_request(key).unwrap().pem().unwrap()
 }

@@ -44,7 +44,7 @@ pub(super) struct World {
     client: reqwest::Client,
     runtime: Handle,
     /// The world itself, for what happens later: nothing that is merely planned keeps it alive.
-    own: Weak<World>,
+    own: Weak<Self>,
 }
 
 /// What happens to an order by itself.
@@ -71,11 +71,7 @@ impl World {
         let client = callback::client().map_err(io::Error::other)?;
         let world = Arc::new_cyclic(|own| Self {
             ca,
-            accounts: options
-                .accounts
-                .into_iter()
-                .map(|account| (account.account_key.clone(), account))
-                .collect(),
+            accounts: options.accounts.into_iter().map(|account| (account.account_key.clone(), account)).collect(),
             organisations: options.organisations,
             products: options.products,
             seed: options.seed,
@@ -126,11 +122,7 @@ impl World {
         self.change(|books| self.add_defect(books, which));
     }
 
-    pub(super) fn add_defect(
-        &self,
-        books: &mut Books,
-        which: impl FnOnce(&mut Defects) -> &mut u64,
-    ) {
+    pub(super) fn add_defect(&self, books: &mut Books, which: impl FnOnce(&mut Defects) -> &mut u64) {
         *which(&mut books.defects) += 1;
         self.write("defects", "", &books.defects);
     }
@@ -141,13 +133,6 @@ impl World {
             *added += cents;
             self.write("funds", account_key, added);
         });
-    }
-
-    /// Takes a new order into the books.
-    pub(super) fn enter(&self, books: &mut Books, order: Order) -> Vec<Then> {
-        let number = order.number;
-        books.insert(order);
-        self.save(books, number)
     }
 
     /// Moves an order as far as it comes by itself, journals it, and says what is to happen next.
@@ -241,24 +226,25 @@ impl World {
 
     fn resume(&self) {
         let behaviour = self.behaviour().clone();
-        let mut then = Vec::new();
-        self.change(|books| {
-            for number in 0..books.orders.len() {
-                let order = &mut books.orders[number];
-                if order.state.is_open() {
-                    then.extend(self.advance(order, Timestamp::now()));
-                    let unclicked = order.validation.as_ref().is_some_and(|mail| !mail.clicked);
-                    if let (true, Some(after)) = (unclicked, behaviour.clicks_by_themselves_after) {
-                        then.push(Then::Click { number, after });
-                    }
-                } else if order.state == OrderState::Issued {
-                    then.extend(self.call_back(order, &behaviour).map(Then::Call));
-                    let order = &books.orders[number];
+        let happening = self.change(|books| {
+            let mut happening = Vec::new();
+            for order in &mut books.orders {
+                let mut then = self.advance(order, Timestamp::now());
+                then.extend(self.call_back(order, &behaviour).map(Then::Call));
+                if !then.is_empty() {
                     self.write("order", &order.reference, order);
                 }
+                let unclicked = order.validation.as_ref().is_some_and(|mail| !mail.clicked);
+                if let (true, true, Some(after)) =
+                    (order.state.is_open(), unclicked, behaviour.clicks_by_themselves_after)
+                {
+                    then.push(Then::Click { number: order.number, after });
+                }
+                happening.extend(then);
             }
+            happening
         });
-        self.let_happen(then);
+        self.let_happen(happening.unwrap_or_default());
     }
 
     fn advance(&self, order: &mut Order, now: Timestamp) -> Vec<Then> {
@@ -304,8 +290,7 @@ impl World {
         let organisation = self.organisation_of(order);
         let vouched_for = organisation.is_some_and(|organisation| organisation.epki_agreement);
         let named = organisation.is_some_and(|organisation| {
-            order.registrant.as_ref().and_then(|registrant| registrant.get("organization"))
-                == Some(&organisation.name)
+            order.registrant.as_ref().and_then(|registrant| registrant.get("organization")) == Some(&organisation.name)
         });
         order.vetted
             || match product.certificate_type {
@@ -369,23 +354,13 @@ impl World {
     /// The call to the order's receiver, once: it is noted before it is made.
     fn call_back(&self, order: &mut Order, behaviour: &Behaviour) -> Option<Call> {
         let early = behaviour.callback == Callback::Early && order.state == OrderState::Validating;
-        if order.called_back
-            || behaviour.callback == Callback::None
-            || !(early || order.state == OrderState::Issued)
-        {
+        if order.called_back || behaviour.callback == Callback::None || !(early || order.state == OrderState::Issued) {
             return None;
         }
         let receiver = order.receiver.as_ref()?;
         order.called_back = true;
-        let certificate =
-            order.certificate.as_ref().map(|issued| bundle::pem("CERTIFICATE", &issued.der()));
-        Some(Call::new(
-            receiver,
-            behaviour.callback,
-            &order.reference,
-            &order.status(behaviour),
-            certificate,
-        ))
+        let certificate = order.certificate.as_ref().map(|issued| bundle::pem("CERTIFICATE", &issued.der()));
+        Some(Call::new(receiver, behaviour.callback, &order.reference, &order.status(behaviour), certificate))
     }
 
     fn write(&self, kind: &str, key: &str, value: &impl Serialize) {

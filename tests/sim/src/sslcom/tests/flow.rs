@@ -194,11 +194,8 @@ async fn the_bundle_comes_in_every_form() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bundle.p7b");
     std::fs::write(&file, bundle(Bundle::Pkcs7).await).unwrap();
-    let printed = std::process::Command::new("openssl")
-        .args(["pkcs7", "-print_certs", "-in"])
-        .arg(&file)
-        .output()
-        .unwrap();
+    let printed =
+        std::process::Command::new("openssl").args(["pkcs7", "-print_certs", "-in"]).arg(&file).output().unwrap();
     assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
     assert_eq!(count(&String::from_utf8(printed.stdout).unwrap()), 3);
 }

@@ -15,7 +15,7 @@ fn numbers(entries: &[Value]) -> Vec<&str> {
 #[tokio::test]
 async fn orders_are_listed_in_pages_with_the_newest_first() {
     let shop = Shop::open().await;
-    shop.sslcom.add_funds(ACCOUNT, 1_000_00);
+    shop.sslcom.add_funds(ACCOUNT, 100_000);
     for number in 1..=12 {
         shop.buy(&format!("n-{number}")).await;
     }

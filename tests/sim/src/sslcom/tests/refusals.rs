@@ -56,11 +56,11 @@ async fn an_order_without_funds_is_refused() {
 
     shop.change(|behaviour| behaviour.no_funds_status = 400);
     assert_eq!(shop.send(Method::POST, "/certificates", poor.clone()).await.status, 400);
-    assert_eq!(shop.sslcom.till().spent_cents, 100_00);
+    assert_eq!(shop.sslcom.till().spent_cents, 10_000);
 
-    shop.sslcom.add_funds("account-2", 100_00);
+    shop.sslcom.add_funds("account-2", 10_000);
     assert_eq!(shop.send(Method::POST, "/certificates", poor).await.status, 200);
-    assert_eq!(shop.sslcom.till().spent_cents, 200_00);
+    assert_eq!(shop.sslcom.till().spent_cents, 20_000);
 }
 
 #[tokio::test]
@@ -183,8 +183,7 @@ async fn only_the_configured_spelling_of_the_state_is_accepted() {
     let shop = Shop::open().await;
     let reference = shop.buy("n").await;
     let text = submission(&csr(MAILBOX)).to_string();
-    let providence: Value =
-        serde_json::from_str(&text.replace("state_or_province", "state_or_providence")).unwrap();
+    let providence: Value = serde_json::from_str(&text.replace("state_or_province", "state_or_providence")).unwrap();
     assert_eq!(shop.put(&reference, providence.clone()).await.status, 400);
 
     shop.change(|behaviour| behaviour.state_field = behaviour::StateField::Providence);

@@ -1,0 +1,231 @@
+//! The simulated vendors of the demonstration: one organisation with a funded SSL.com account, an active EPKI agreement,
+//! an Entra tenant and an Intune connector.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+use sim::{
+    connector::Outcome,
+    faults::{Fault, Faults, Wait},
+    microsoft::{self, Microsoft},
+    sslcom::{self, SslCom},
+};
+
+use super::Options;
+
+const ORGANISATION: &str = "Contoso Example Ltd";
+const DOMAIN: &str = "contoso.example";
+
+pub(super) struct Vendors {
+    sslcom: SslCom,
+    microsoft: Microsoft,
+    tenant_id: String,
+    client_id: String,
+    client_secret: String,
+    account_key: String,
+    secret_key: String,
+}
+
+impl Vendors {
+    pub(super) async fn start(options: &Options, folder: &Path, base_url: &str) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        let faults = Faults::default();
+        options.fault.iter().try_for_each(|wish| plan(&faults, wish))?;
+        let people = usize::try_from(options.people).unwrap_or(usize::MAX);
+        let organisation = microsoft::Organisation {
+            redirect_uris: vec![format!("{base_url}/oauth/callback")],
+            domains: vec![DOMAIN.to_owned()],
+            ..microsoft::Organisation::from_seed(options.seed, people)
+        };
+        let (tenant_id, client_id) = (organisation.tenant_id.to_string(), organisation.client_id.clone());
+        let client_secret = organisation.client_secret.clone();
+        // Secrets follow from the seed, so that they need not be written anywhere.
+        let account_key = format!("sim-account-{:016x}", options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let secret_key = format!("sim-secret-{:016x}", options.seed.wrapping_mul(0xc2b2_ae3d_27d4_eb4f));
+        let sslcom = SslCom::start(sslcom::Options {
+            seed: options.seed,
+            journal: Some(folder.to_owned()),
+            accounts: vec![sslcom::Account {
+                account_key: account_key.clone(),
+                secret_key: secret_key.clone(),
+                funds_cents: u64::MAX / 2,
+                products: vec![600, 700],
+                organisation: Some(ORGANISATION.to_owned()),
+            }],
+            organisations: vec![sslcom::Organisation {
+                name: ORGANISATION.to_owned(),
+                identifier: "VATGB-123456789".to_owned(),
+                country: "GB".to_owned(),
+                epki_agreement: true,
+                domains: vec![sslcom::PrevalidatedDomain {
+                    domain: DOMAIN.to_owned(),
+                    validated_on: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
+                }],
+            }],
+            faults: faults.clone(),
+            ..sslcom::Options::default()
+        });
+        let sslcom = sslcom.await.context("the simulated SSL.com does not start")?;
+        let microsoft = Microsoft::start(microsoft::Options {
+            folder: Some(folder.to_owned()),
+            organisations: vec![organisation],
+            faults,
+            ..microsoft::Options::new(options.seed, people)
+        });
+        let microsoft = microsoft.await.context("the simulated Microsoft does not start")?;
+        Ok(Self { sslcom, microsoft, tenant_id, client_id, client_secret, account_key, secret_key })
+    }
+
+    pub(super) fn sslcom(&self) -> &str {
+        self.sslcom.base_url()
+    }
+
+    pub(super) fn entra(&self) -> &str {
+        self.microsoft.entra_base_url()
+    }
+
+    pub(super) fn graph(&self) -> &str {
+        self.microsoft.graph_base_url()
+    }
+
+    /// What the operator types into the settings.
+    pub(super) fn settings(&self) -> Value {
+        json!({
+            "name": ORGANISATION,
+            "tenant_id": self.tenant_id,
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+            "intune_public_key": self.microsoft.connector().public_key_blob_base64(),
+            "provider_name": self.microsoft.connector().provider_name(),
+            "key_name": self.microsoft.connector().key_name(),
+            "sslcom_account_key": self.account_key,
+            "sslcom_secret_key": self.secret_key,
+            "registrant": {
+                "organization": ORGANISATION,
+                "street_address": "1 Example Street",
+                "locality": "London",
+                "state_or_province": "London",
+                "postal_code": "EC1A 1AA",
+                "country": "GB",
+            },
+            "contact": {
+                "first_name": "Ada",
+                "last_name": "Example",
+                "email": format!("it@{DOMAIN}"),
+                "phone": "+44 20 7946 0000",
+                "country": "GB",
+            },
+            "prevalidated_domains": [{ "domain": DOMAIN }],
+            "orders_per_batch": 100_000,
+            "orders_per_day": 100_000,
+        })
+    }
+
+    pub(super) fn purchases(&self) -> u64 {
+        self.sslcom.till().purchases
+    }
+
+    pub(super) fn delivered(&self) -> u64 {
+        self.microsoft.delivered_count()
+    }
+
+    /// Records whose newest attempt failed at the connector or at the device.
+    pub(super) fn undeliverable(&self) -> u64 {
+        self.microsoft.failed_count()
+    }
+
+    /// What the judges saw that must never happen.
+    pub(super) fn defects(&self) -> Vec<String> {
+        let mut seen = Vec::new();
+        let defects = self.sslcom.defects();
+        for (what, count) in [
+            ("an issued order was re-keyed", defects.rekeys),
+            ("a request was replaced", defects.replaced_requests),
+            ("an unknown order was written to", defects.updates_of_unknown_references),
+            ("an order number was bought again", defects.repeated_purchases),
+            ("an order had no number", defects.purchases_without_number),
+            ("a callback carried personal data", defects.callbacks_with_personal_data),
+            ("a body was not declared as JSON", defects.wrong_content_types),
+        ] {
+            if count > 0 {
+                seen.push(format!("{what} ({count})"));
+            }
+        }
+        for delivery in self.microsoft.deliveries() {
+            if let Outcome::Failed { cause, .. } = &delivery.outcome {
+                seen.push(format!("record {} did not reach its device: {cause}", delivery.record_id));
+            }
+        }
+        seen
+    }
+}
+
+/// The product that the demonstration buys, at the simulator's price.
+pub(super) fn products() -> anyhow::Result<::sslcom::ProductTable> {
+    let rows = json!([{
+        "code": 700,
+        "label": "Personal ID + Organization (IV+OV) S/MIME",
+        "certificate_type": "sponsor",
+        "offers": [{ "days": 365, "price_cents": 76_00 }, { "days": 730, "price_cents": 152_00 }],
+    }]);
+    Ok(serde_json::from_value(rows)?)
+}
+
+/// Plans a fault as `--fault CALL=FAULT[:TIMES|:always]` says.
+fn plan(faults: &Faults, wish: &str) -> anyhow::Result<()> {
+    let (call, fault) = wish.split_once('=').with_context(|| format!("--fault {wish}: write it as CALL=FAULT"))?;
+    if !CALLS.contains(&call) {
+        bail!("--fault {wish}: {call} is not a call; use one of {}", CALLS.join(", "));
+    }
+    let (fault, times) = match fault.split_once(':') {
+        Some((fault, times)) => (fault, Some(times)),
+        None => (fault, None),
+    };
+    let fault = match fault {
+        "fail" => Fault::FailBefore(500),
+        "drop" => Fault::DropBefore,
+        "lose-answer" => Fault::LoseAnswer,
+        "fail-after" => Fault::FailAfter(500),
+        "throttle" => Fault::Throttle(Wait::Seconds(1)),
+        "slow" => Fault::Slow(Duration::from_secs(5)),
+        "malformed" => Fault::Malformed,
+        other => bail!("--fault {wish}: {other} is not a fault; see --help"),
+    };
+    match times {
+        Some("always") => faults.always(call, fault),
+        Some(times) => {
+            let times = times.parse().with_context(|| format!("--fault {wish}: {times} is not a number"))?;
+            faults.times(call, times, fault);
+        }
+        None if call == "sslcom.create" => faults.once_per(call, order_number, fault),
+        None => faults.next(call, fault),
+    }
+    Ok(())
+}
+
+fn order_number(body: &[u8]) -> Option<String> {
+    let order: Value = serde_json::from_slice(body).ok()?;
+    let number = order["external_order_number"].as_str()?;
+    // Without the attempt: one fault for each enrollment.
+    Some(number.rsplit_once('-').map_or(number, |(enrollment, _)| enrollment).to_owned())
+}
+
+const CALLS: [&str; 16] = [
+    "sslcom.create",
+    "sslcom.list",
+    "sslcom.retrieve",
+    "sslcom.update",
+    "sslcom.revoke",
+    "entra.token",
+    "entra.jwks",
+    "entra.authorize",
+    "graph.users",
+    "graph.user",
+    "graph.users_delta",
+    "graph.group_members",
+    "graph.pfx_create",
+    "graph.pfx_get",
+    "graph.pfx_list",
+    "graph.pfx_update",
+];

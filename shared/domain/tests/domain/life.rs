@@ -1,0 +1,181 @@
+//! Any list of events, in any order, leaves a row that makes sense.
+
+use domain::{
+    Enrollment, State,
+    enrollment::{CaFacet, IntuneFacet, KeyFacet, StateName},
+    step::{Step, plan},
+    transition::{Event, apply},
+};
+use proptest::{collection::vec, prelude::*, sample::select};
+
+use crate::samples::{at, events, happened, planned, rows};
+
+fn any_events() -> impl Strategy<Value = Vec<Event>> {
+    vec(select(events()), 0..60)
+}
+
+/// Mostly the way that an enrollment goes, with anything in between: random events alone rarely come far.
+fn likely_events() -> impl Strategy<Value = Vec<Event>> {
+    let order = [
+        "approved",
+        "buying_started",
+        "purchase_found",
+        "request_submitted",
+        "certificate_accepted",
+        "import_started",
+        "imported",
+    ];
+    vec(select(events()), 0..20).prop_flat_map(move |noise| {
+        let walk: Vec<Event> =
+            order.iter().filter_map(|name| events().into_iter().find(|event| event.name() == *name)).collect();
+        vec(any::<prop::sample::Index>(), noise.len()).prop_map(move |places| {
+            let mut all = walk.clone();
+            for (event, place) in noise.iter().zip(places) {
+                all.insert(place.index(all.len() + 1), event.clone());
+            }
+            all
+        })
+    })
+}
+
+fn legal(row: &Enrollment) {
+    use StateName as S;
+    let state = row.state.name();
+    let before_purchase =
+        matches!(state, S::Planned | S::Requested | S::Buying | S::Unsure | S::Blocked | S::Cancelled);
+    assert_eq!(row.purchase.is_none(), before_purchase, "{state}: a purchase is known exactly after it");
+    if row.attempt == 0 {
+        assert!(row.purchase.is_none() && row.surplus.is_empty(), "{state}: nothing is paid before an attempt");
+    }
+    if matches!(state, S::Issued | S::Importing | S::Imported) {
+        assert!(row.certificate.is_some(), "{state}: has its certificate");
+        assert_ne!(row.ca, CaFacet::None, "{state}: the CA holds something");
+    }
+    if matches!(state, S::Buying | S::Bought | S::Validating | S::Unsure | S::Held | S::Issued | S::Importing) {
+        assert_eq!(row.key, KeyFacet::Sealed, "{state}: the key is needed and there");
+    }
+    if state.is_moving() {
+        assert!(row.due_at.is_some(), "{state}: somebody looks after it again");
+    }
+    if state.needs_a_person() && row.key != KeyFacet::Sealed {
+        assert_eq!(row.due_at, None, "{state}: nothing happens by itself");
+    }
+    if let Some(purchase) = &row.purchase {
+        assert!(!row.surplus.contains(&purchase.reference), "{state}: an order is not its own surplus");
+    }
+    if row.intune == IntuneFacet::Present && row.certificate.is_none() {
+        panic!("{state}: a record without a certificate");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_list_of_events_leaves_a_legal_row(list in any_events()) {
+        let mut row = planned(1);
+        for event in list {
+            if let Ok(next) = apply(&row, &happened(event)) {
+                row = next;
+            }
+            legal(&row);
+        }
+    }
+
+    #[test]
+    fn an_ordinary_life_with_anything_in_between_leaves_a_legal_row(list in likely_events()) {
+        let mut row = planned(1);
+        for event in list {
+            if let Ok(next) = apply(&row, &happened(event)) {
+                row = next;
+            }
+            legal(&row);
+        }
+    }
+
+    #[test]
+    fn a_paid_order_is_never_forgotten(list in likely_events()) {
+        let mut row = planned(1);
+        let mut paid: Vec<String> = Vec::new();
+        for event in list {
+            let reference = match &event {
+                Event::PurchaseFound { reference, .. } => Some(reference.clone()),
+                _ => None,
+            };
+            if let Ok(next) = apply(&row, &happened(event)) {
+                row = next;
+                paid.extend(reference);
+            }
+            for reference in &paid {
+                let known = row.purchase.as_ref().is_some_and(|purchase| purchase.reference == *reference);
+                prop_assert!(known || row.surplus.contains(reference), "{reference} was paid and is lost");
+            }
+        }
+    }
+
+    #[test]
+    fn between_the_write_and_its_answer_nobody_is_told_to_buy(list in likely_events(), seconds in 0_i64..100_000) {
+        let mut row = planned(1);
+        let mut open = false;
+        for event in list {
+            let kind = event.name();
+            if let Ok(next) = apply(&row, &happened(event)) {
+                row = next;
+                match kind {
+                    "buying_started" => open = true,
+                    "never_sent" | "purchase_refused" | "purchase_ruled_out" => open = false,
+                    _ => {}
+                }
+            }
+            if open {
+                prop_assert_ne!(plan(&row, at(seconds)), Step::Buy);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_row_that_the_other_tests_start_from_is_legal() {
+    for (name, row) in rows() {
+        assert_eq!(row.state.name(), name);
+        legal(&row);
+    }
+}
+
+#[test]
+fn every_state_has_a_way_out_or_is_an_end() {
+    for (name, row) in rows() {
+        let leaves =
+            events().into_iter().any(|event| apply(&row, &happened(event)).is_ok_and(|next| next.state.name() != name));
+        let ends = matches!(name, StateName::Cancelled | StateName::Rejected | StateName::Expired);
+        assert_eq!(leaves, !ends, "{name}");
+    }
+}
+
+#[test]
+fn an_order_found_after_the_look_up_gave_up_still_makes_the_row_bought() {
+    let unsure = rows().into_iter().find(|(name, _)| *name == StateName::Unsure).expect("an unsure row").1;
+    let found = Event::PurchaseFound { attempt: 1, reference: "co-late".into(), paid: None };
+    let row = apply(&unsure, &happened(found)).expect("accepted");
+    assert_eq!(row.state, State::Bought);
+}
+
+#[test]
+fn an_order_of_an_attempt_that_was_ruled_out_is_surplus() {
+    let unsure = rows().into_iter().find(|(name, _)| *name == StateName::Unsure).expect("an unsure row").1;
+    let again = [Event::PurchaseRuledOut, Event::BuyingStarted { deadline: at(90) }];
+    let second = crate::samples::after(&unsure, again);
+    let found = Event::PurchaseFound { attempt: 1, reference: "co-late".into(), paid: None };
+    let row = apply(&second, &happened(found)).expect("accepted");
+    assert_eq!(row.state.name(), StateName::Buying);
+    assert_eq!(row.surplus, ["co-late"]);
+}
+
+#[test]
+fn a_key_is_destroyed_at_once_when_nothing_will_come_of_the_enrollment() {
+    let blocked = rows().into_iter().find(|(name, _)| *name == StateName::Blocked).expect("a blocked row").1;
+    let cancelled = apply(&blocked, &happened(Event::Cancelled { reason: "gone".into() })).expect("accepted");
+    assert_eq!(plan(&cancelled, at(10)), Step::DestroyKey);
+    let destroyed = apply(&cancelled, &happened(Event::KeyDestroyed)).expect("accepted");
+    assert_eq!((destroyed.key, destroyed.due_at), (KeyFacet::Destroyed, None));
+}

@@ -1,0 +1,7 @@
+//! What holds for every enrollment, whatever happens to it; the stored forms; and the table in ARCHITECTURE.md.
+
+mod claims;
+mod life;
+mod samples;
+mod stored_forms;
+mod table;
