@@ -39,7 +39,7 @@ pub enum Removal {
     Final,
 }
 
-/// What happened to one person since a version, see [`Directory::changes_since`].
+/// What happened to one person since a version, see [`Directory::changes_between`].
 pub(crate) enum Change {
     Present(Box<Person>),
     Removed(Uuid, Removal),

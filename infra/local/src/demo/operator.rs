@@ -25,7 +25,10 @@ pub(super) struct Counts(Value);
 
 impl Counts {
     pub(super) fn of(&self, states: &[&str]) -> u64 {
-        states.iter().map(|state| self.0.get(state).and_then(Value::as_u64).unwrap_or_default()).sum()
+        let rows = self.0.as_array().into_iter().flatten();
+        rows.filter(|row| row["state"].as_str().is_some_and(|state| states.contains(&state)))
+            .map(|row| number(row, "count"))
+            .sum()
     }
 }
 

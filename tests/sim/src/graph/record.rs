@@ -189,6 +189,13 @@ struct State {
     revision: u64,
 }
 
+impl State {
+    fn has_revision(&self, id: &str, revision: u64) -> bool {
+        let kept = self.kept.get(id).filter(|kept| kept.ghost.is_none());
+        kept.is_some_and(|kept| kept.record.revision == revision)
+    }
+}
+
 struct Kept {
     record: Record,
     /// This many reads do not see it yet.
@@ -233,15 +240,15 @@ impl Records {
     }
 
     pub(crate) fn has_revision(&self, id: &str, revision: u64) -> bool {
-        let state = self.lock();
-        let kept = state.kept.get(id).filter(|kept| kept.ghost.is_none());
-        kept.is_some_and(|kept| kept.record.revision == revision)
+        self.lock().has_revision(id, revision)
     }
 
     /// The connector tried this revision, with whatever outcome.
     pub(crate) fn tried(&self, id: &str, revision: u64) {
-        if self.has_revision(id, revision) {
-            self.lock().waiting.remove(id);
+        // Under one lock: a PATCH in between would be forgotten.
+        let mut state = self.lock();
+        if state.has_revision(id, revision) {
+            state.waiting.remove(id);
         }
     }
 
