@@ -12,6 +12,8 @@ pub mod message;
 mod once;
 mod people;
 mod private_file;
+#[cfg(test)]
+mod query_plans;
 pub mod queue;
 mod records;
 mod statement;
@@ -56,7 +58,7 @@ pub enum OpenError {
     #[error("{} is not the key that the database was sealed with; put the right one back", path.display())]
     KeyOfAnother { path: PathBuf },
     #[error("the database has version {found} and this release knows {known}; use a newer release")]
-    Newer { found: usize, known: usize },
+    Newer { found: u32, known: u32 },
     #[error("cannot {doing} {}", path.display())]
     File {
         doing: &'static str,

@@ -35,6 +35,9 @@ pub struct Batch {
     /// Where planning or approving goes on, in the order of the plan's rows.
     #[serde(default)]
     pub cursor: Option<String>,
+    /// While planning or approving: when the sweep looks whether its message was lost.
+    #[serde(default)]
+    pub due_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub version: u64,
 }
@@ -167,6 +170,7 @@ mod tests {
             left_out: 0,
             total: Money(38_000),
             cursor: None,
+            due_at: None,
             created_at: Timestamp::UNIX_EPOCH,
             version: 1,
         }

@@ -10,7 +10,7 @@ use crate::enrollment::{
 use crate::money::Money;
 
 /// How long a row rests before the sweep looks after it, when its message may have been lost.
-pub const LEASE: SignedDuration = SignedDuration::from_secs(120);
+pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
 /// One line of an enrollment's timeline: when, by whom, what, and how the vendors call it in their logs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

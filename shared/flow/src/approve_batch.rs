@@ -14,7 +14,7 @@ use crate::{
     Flow, Outcome, Refusal,
     commit::{Written, event, once},
     connect::{audit, changed_meanwhile, needed_integration},
-    plan_batch::{assessed, price, send},
+    plan_batch::{assessed, lease, price, send},
 };
 
 const STEP: &str = "approve_batch";
@@ -35,7 +35,7 @@ pub async fn approve<P: Platform>(
         return Err(Refusal::Conflict(domain::batch::NotApprovable::GroundChanged.to_string()));
     }
     let approved_by = Some(name(by));
-    let approved = Batch { status: BatchStatus::Approving, approved_by, cursor: None, ..plan };
+    let approved = Batch { status: BatchStatus::Approving, approved_by, cursor: None, due_at: lease(flow), ..plan };
     if !rows.save_batch(&approved).await? {
         return Err(changed_meanwhile());
     }
@@ -57,7 +57,7 @@ pub async fn resume<P: Platform>(
         return Err(Refusal::Conflict(format!("the batch is {}, not stopped", stopped.status.as_str())));
     }
     // Approving again is safe: who is past Planned is left alone. It also finishes an approval that was stopped half-way.
-    let running = Batch { status: BatchStatus::Approving, cursor: None, ..stopped };
+    let running = Batch { status: BatchStatus::Approving, cursor: None, due_at: lease(flow), ..stopped };
     if !rows.save_batch(&running).await? {
         return Err(changed_meanwhile());
     }
@@ -131,6 +131,7 @@ pub async fn approve_chunk<P: Platform>(
             Some(next) => batch.cursor = Some(next),
             None => batch.status = BatchStatus::Running,
         }
+        batch.due_at = lease(flow);
         if !rows.save_batch(&batch).await? {
             // Somebody stopped the batch, or another delivery did the same chunk.
             continue;

@@ -18,6 +18,7 @@ use crate::{
     Flow, Outcome, Refusal,
     connect::{audit, needed_integration},
     graph_access::{Trouble, app_token, forget_token, pause_if_told, trouble},
+    plan_batch::lease,
 };
 
 /// Rows in a page; Graph allows no more.
@@ -56,6 +57,7 @@ pub async fn start<P: Platform>(
         started_at: Some(now),
         finished_at: None,
         problem: None,
+        due_at: lease(flow),
         ..before
     };
     if !rows.save_directory_cursor(&cursor).await? {
@@ -95,6 +97,7 @@ pub async fn import_people<P: Platform>(flow: &Flow<P>, job: ImportPeople) -> Re
                 return try_again(flow, &rows, job, cursor, &trouble).await;
             }
         }
+        cursor.due_at = lease(flow);
         if !rows.save_directory_cursor(&cursor).await? {
             // Another delivery of the same job went on; it has the newer place.
             return Ok(Outcome::Done);
@@ -123,6 +126,9 @@ async fn try_again<P: Platform, S: IntegrationStore>(
         _ => flow.deployment.retry_after,
     };
     cursor.problem = Some(trouble.sentence().to_owned());
+    // The message waits so long; the sweep must not be quicker.
+    cursor.due_at =
+        lease(flow).and_then(|lease| lease.checked_add(wait.clamp(SignedDuration::ZERO, LONGEST_DELAY)).ok());
     if rows.save_directory_cursor(&cursor).await? {
         let wait = wait.clamp(SignedDuration::ZERO, LONGEST_DELAY);
         flow.platform.queue().send(vec![Job::ImportPeople(job)], wait.unsigned_abs()).await?;

@@ -168,7 +168,7 @@ const PER_PAGE: u32 = 100;
 const MOST_PAGES: u32 = 1_000;
 
 /// Orders that show no number of their caller and belong to no enrollment.
-async fn strays<S: IntegrationStore>(
+pub(crate) async fn strays<S: IntegrationStore>(
     rows: &S,
     listing: &[sslcom::OrderSummary],
 ) -> Result<Vec<sslcom::OrderSummary>, PlatformError> {

@@ -11,7 +11,7 @@ use domain::{
     claim,
     enrollment::{Product, State, Subject},
     jobs::{BatchJob, Job},
-    transition::Actor,
+    transition::{Actor, LEASE},
 };
 use jiff::{Timestamp, tz::TimeZone};
 use microsoft::graph::{IntendedPurpose, Start, UserPfxRecord};
@@ -116,6 +116,7 @@ pub async fn request<P: Platform>(
         left_out: 0,
         total: Money(0),
         cursor: None,
+        due_at: lease(flow),
         created_at: flow.now(),
         version: 0,
     };
@@ -169,6 +170,7 @@ pub async fn plan<P: Platform>(flow: &Flow<P>, id: IntegrationId, batch: BatchId
             },
             Some(after) => plan_chunk(flow, &rows, &integration, &mut batch, after).await?,
         }
+        batch.due_at = lease(flow);
         if !rows.save_batch(&batch).await? {
             // Another delivery of this job did the same chunk.
             return Ok(Outcome::Done);
@@ -433,6 +435,11 @@ fn enrollment<P: Platform>(
         version: 0,
         written_by: None,
     }
+}
+
+/// When the sweep takes a lost message for lost.
+pub(crate) fn lease<P: Platform>(flow: &Flow<P>) -> Option<Timestamp> {
+    Some(flow.now().saturating_add(LEASE).unwrap_or(Timestamp::MAX))
 }
 
 pub(crate) async fn send<P: Platform>(flow: &Flow<P>, job: BatchJob) -> Result<(), PlatformError> {

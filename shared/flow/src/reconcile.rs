@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use domain::{
-    IntegrationId,
+    Batch, IntegrationId,
+    batch::BatchStatus,
     enrollment::{Stage, StateName},
-    jobs::{CheckOrder, Job},
+    jobs::{BatchJob, CheckOrder, ImportPeople, Job},
     step::{self, Step, job_for},
     transition::{Event, LEASE},
 };
@@ -17,6 +18,7 @@ use crate::{
     commit::{self, event, once, postpone},
     look_up,
     place_order::wait_out,
+    plan_batch::lease,
 };
 
 /// Releases what is due and answers how many jobs were sent.
@@ -24,6 +26,26 @@ use crate::{
 /// The backlog stays in the store: one sweep releases so many per integration, taking turns between integrations, so
 /// that queues stay short and a small integration is not starved by a large one.
 pub async fn reconcile<P: Platform>(flow: &Flow<P>) -> Result<usize, PlatformError> {
+    let mut jobs = due_enrollments(flow).await?;
+    let mut after = None;
+    loop {
+        let page = flow.platform.store().integrations(after, 100).await?;
+        for integration in page.items {
+            jobs.extend(lost_messages(flow, integration.id).await?);
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    let count = jobs.len();
+    if count > 0 {
+        flow.platform.queue().send(jobs, std::time::Duration::ZERO).await?;
+    }
+    Ok(count)
+}
+
+async fn due_enrollments<P: Platform>(flow: &Flow<P>) -> Result<Vec<Job>, PlatformError> {
     let now = flow.now();
     let due = flow.platform.store().due(now, flow.deployment.released_per_sweep).await?;
     let mut looked_up = HashSet::new();
@@ -53,12 +75,37 @@ pub async fn reconcile<P: Platform>(flow: &Flow<P>) -> Result<usize, PlatformErr
         }
         jobs.extend(job_for(step, due.integration, due.enrollment));
     }
-    let count = jobs.len();
-    if count > 0 {
-        flow.platform.queue().send(jobs, std::time::Duration::ZERO).await?;
-    }
-    Ok(count)
+    Ok(jobs)
 }
+
+/// Imports, plans and approvals of which nothing was heard for a lease: their message was lost.
+async fn lost_messages<P: Platform>(flow: &Flow<P>, integration: IntegrationId) -> Result<Vec<Job>, PlatformError> {
+    let now = flow.now();
+    let rows = flow.rows(integration);
+    let is_due = |due_at: Option<Timestamp>| due_at.is_none_or(|due| due <= now);
+    let mut jobs = Vec::new();
+    let mut cursor = rows.directory_cursor().await?;
+    if cursor.running && is_due(cursor.due_at) {
+        cursor.due_at = lease(flow);
+        if rows.save_directory_cursor(&cursor).await? {
+            jobs.push(Job::ImportPeople(ImportPeople { integration }));
+        }
+    }
+    for batch in rows.batches(None, NEWEST_BATCHES).await?.items {
+        let job = match batch.status {
+            BatchStatus::Planning => BatchJob::Plan { integration, batch: batch.id },
+            BatchStatus::Approving => BatchJob::Approve { integration, batch: batch.id },
+            _ => continue,
+        };
+        if is_due(batch.due_at) && rows.save_batch(&Batch { due_at: lease(flow), ..batch }).await? {
+            jobs.push(Job::Batch(job));
+        }
+    }
+    Ok(jobs)
+}
+
+/// Batches are planned and approved within minutes, so an unfinished one is among the newest.
+const NEWEST_BATCHES: usize = 50;
 
 /// One of each integration, then the next of each.
 fn taking_turns(due: Vec<Due>) -> Vec<Due> {

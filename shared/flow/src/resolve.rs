@@ -76,12 +76,14 @@ pub async fn bought<P: Platform>(
     Ok(after)
 }
 
-/// Unsure → Requested: the operator says that nothing was bought. It is looked for once more; an order with this
-/// enrollment's number wins over the operator's word.
+/// Unsure → Requested: the operator says that nothing was bought. It is looked for once more, and an order with this
+/// enrollment's number wins over the operator's word. Where SSL.com cannot be looked at, or shows orders that might be
+/// it, the operator has to say how they `checked` in its portal; without that nothing is bought again.
 pub async fn not_bought<P: Platform>(
     flow: &Flow<P>,
     id: IntegrationId,
     enrollment: EnrollmentId,
+    checked: Option<&str>,
     by: &Actor,
 ) -> Result<Enrollment, Refusal> {
     let rows = flow.rows(id);
@@ -89,21 +91,39 @@ pub async fn not_bought<P: Platform>(
     let State::Unsure { since, .. } = row.state else {
         return Err(unfit(&row, "resolved"));
     };
-    let credentials = ca_credentials(flow, id).await?;
+    let checked = checked.map(str::trim).filter(|text| !text.is_empty());
     let day = (since - flow.deployment.quiet_time).to_zoned(jiff::tz::TimeZone::UTC).date();
-    if let Some(credentials) = credentials
-        && let Ok(orders) = look_up::list_since(flow, &credentials, day.yesterday().unwrap_or(day)).await
-    {
-        let number = row.order_number();
-        if let Some(order) = orders.iter().find(|order| order.external_order_number.as_deref() == Some(number.as_str()))
-        {
-            return bought(flow, id, enrollment, order.order_ref.as_str(), by).await;
+    let listing = match ca_credentials(flow, id).await? {
+        Some(credentials) => look_up::list_since(flow, &credentials, day.yesterday().unwrap_or(day)).await,
+        None => Err("the SSL.com credentials are missing".to_owned()),
+    };
+    match (listing, checked) {
+        (Ok(orders), checked) => {
+            let number = row.order_number();
+            let ours = orders.iter().find(|order| order.external_order_number.as_deref() == Some(number.as_str()));
+            if let Some(order) = ours {
+                return bought(flow, id, enrollment, order.order_ref.as_str(), by).await;
+            }
+            let strays = look_up::strays(&rows, &orders).await?;
+            if let (false, None) = (strays.is_empty(), checked) {
+                let names: Vec<_> = strays.iter().take(10).map(|order| order.order_ref.as_str()).collect();
+                return Err(Refusal::Conflict(format!(
+                    "SSL.com lists orders that may be this one: {}; look at each, then name the right one as \"bought\" or say in \"checked\" how you know that none is it",
+                    names.join(", ")
+                )));
+            }
         }
+        (Err(problem), None) => {
+            return Err(Refusal::Vendor(format!(
+                "SSL.com's orders cannot be looked at now ({problem}); try later, or look in its portal and say in \"checked\" how you know that there is no order"
+            )));
+        }
+        (Err(_), Some(_)) => {}
     }
     let now = flow.now();
-    let what = Event::PurchaseRuledOut;
-    write(flow, &rows, row, what, by, "enrollment.resolved_not_bought", |change| change.enrollment.due_at = Some(now))
-        .await
+    let action =
+        format!("enrollment.resolved_not_bought{}", checked.map(|text| format!(" ({text})")).unwrap_or_default());
+    write(flow, &rows, row, Event::PurchaseRuledOut, by, &action, |change| change.enrollment.due_at = Some(now)).await
 }
 
 /// Blocked → Requested: what blocked it is mended.

@@ -346,6 +346,9 @@ pub struct DirectoryCursor {
     pub started_at: Option<Timestamp>,
     #[serde(default)]
     pub finished_at: Option<Timestamp>,
+    /// While running: when the sweep looks whether the run's message was lost.
+    #[serde(default)]
+    pub due_at: Option<Timestamp>,
     /// Why the last run stopped, in a sentence for the operator.
     #[serde(default)]
     pub problem: Option<String>,

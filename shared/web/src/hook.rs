@@ -5,7 +5,7 @@ use std::error::Error;
 
 use axum::{
     body::{Body, to_bytes},
-    extract::{Path, State},
+    extract::{Path, State, rejection::PathRejection},
     http::{HeaderMap, StatusCode, header},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -32,7 +32,7 @@ pub(crate) fn routes<P: Platform>() -> OpenApiRouter<App<P>> {
 )]
 async fn order_ready_post<P: Platform>(
     State(app): State<App<P>>,
-    token: Option<Path<String>>,
+    token: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> StatusCode {
@@ -50,15 +50,15 @@ async fn order_ready_post<P: Platform>(
 )]
 async fn order_ready_get<P: Platform>(
     State(app): State<App<P>>,
-    token: Option<Path<String>>,
+    token: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> StatusCode {
     order_ready(&app, token, &headers).await;
     StatusCode::NO_CONTENT
 }
 
-async fn order_ready<P: Platform>(app: &App<P>, token: Option<Path<String>>, headers: &HeaderMap) {
-    let Some(Path(token)) = token else { return };
+async fn order_ready<P: Platform>(app: &App<P>, token: Result<Path<String>, PathRejection>, headers: &HeaderMap) {
+    let Ok(Path(token)) = token else { return };
     let credentials = basic(headers);
     let credentials = credentials.as_ref().map(|(user, password)| (user.as_str(), password.expose_secret()));
     if let Err(problem) = flow::order_callback::order_ready(&app.flow, &token, credentials).await {

@@ -1,1 +1,3 @@
 //! Scenarios, faults, the platform contract and the architecture, in one test binary.
+
+mod api;

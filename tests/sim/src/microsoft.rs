@@ -138,7 +138,7 @@ impl Microsoft {
         self.world.deliveries.delivered_count()
     }
 
-    /// How many records' newest attempt failed at the connector or at the device.
+    /// How many records' newest attempt failed, those for which there was no profile included.
     pub fn failed_count(&self) -> u64 {
         self.world.deliveries.failed_count()
     }

@@ -11,7 +11,7 @@ use super::{progress::Progress, vendors::Vendors};
 /// Asked again this soon while something is under way.
 const GLANCE: Duration = Duration::from_millis(150);
 /// Nothing moved for so long: something is stuck, and waiting longer would not help.
-const STALLED: Duration = Duration::from_secs(120);
+const STALLED: Duration = Duration::from_secs(180);
 
 pub(super) struct Operator {
     http: reqwest::Client,

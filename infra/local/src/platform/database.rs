@@ -168,23 +168,22 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Applies the steps that the file has not seen, each in its own transaction.
 fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
-    let version = |connection: &Connection| -> rusqlite::Result<usize> {
-        connection.pragma_query_value(None, "user_version", |row| row.get(0))
-    };
-    let found = version(connection)?;
-    if found > MIGRATIONS.len() {
-        return Err(OpenError::Newer {
-            found,
-            known: MIGRATIONS.len(),
-        });
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let mut known = 0;
+    for step in MIGRATIONS {
+        known += 1;
+        if known > found {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute_batch(step)?;
+            transaction.pragma_update(None, "user_version", known)?;
+            transaction.commit()?;
+        }
     }
-    for (applied, step) in MIGRATIONS.iter().enumerate().skip(found) {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute_batch(step)?;
-        transaction.pragma_update(None, "user_version", applied + 1)?;
-        transaction.commit()?;
+    match found > known {
+        true => Err(OpenError::Newer { found, known }),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 /// Only ever appended to: a file of every released version must reach the newest.
@@ -197,3 +196,114 @@ const STATEMENTS: usize = 128;
 
 /// Nobody else has the file open, but a backup tool may hold it for a moment.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+impl Database {
+    /// Collects the text of every statement that runs from now on.
+    pub(super) fn trace(&self, seen: &Arc<Mutex<std::collections::BTreeSet<String>>>) {
+        use rusqlite::trace::{TraceEvent, TraceEventCodes};
+
+        let collect = |connection: &mut Connection| {
+            let seen = Arc::clone(seen);
+            let note = move |event: TraceEvent<'_>| {
+                if let TraceEvent::Stmt(statement, _) = event {
+                    let mut seen = seen.lock().expect("no collector panics");
+                    seen.insert(statement.sql().into_owned());
+                }
+            };
+            connection
+                .trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(note))
+                .expect("the bundled SQLite can trace");
+        };
+        collect(&mut self.0.writer.try_lock().expect("nobody writes yet"));
+        self.0.idle().iter_mut().for_each(collect);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file() -> tempfile::NamedTempFile {
+        tempfile::NamedTempFile::new().expect("a temporary file")
+    }
+
+    #[test]
+    fn a_new_file_gets_the_newest_schema_and_an_old_one_is_left_alone() {
+        let file = file();
+        drop(connect_writer(file.path()).expect("a new database"));
+        let again = connect_writer(file.path()).expect("the same database");
+        let version: usize = again
+            .pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))
+            .map(|version| version as usize)
+            .expect("a version");
+        assert_eq!(version, MIGRATIONS.len());
+    }
+
+    #[test]
+    fn a_file_of_a_newer_release_is_refused() {
+        let file = file();
+        let connection = connect_writer(file.path()).expect("a new database");
+        connection
+            .pragma_update(None, "user_version", 99)
+            .expect("writable");
+        drop(connection);
+        assert!(matches!(
+            connect_writer(file.path()),
+            Err(OpenError::Newer { found: 99, .. })
+        ));
+    }
+
+    #[test]
+    fn what_is_committed_survives_a_power_failure() {
+        let file = file();
+        let connection = connect_writer(file.path()).expect("a new database");
+        let pragma = |name| -> String {
+            connection
+                .pragma_query_value(None, name, |row| {
+                    row.get::<_, rusqlite::types::Value>(0)
+                })
+                .map(|value| format!("{value:?}"))
+                .expect("a pragma")
+        };
+        assert_eq!(pragma("journal_mode"), r#"Text("wal")"#);
+        // 2 is FULL.
+        assert_eq!(pragma("synchronous"), "Integer(2)");
+        assert_eq!(pragma("foreign_keys"), "Integer(1)");
+    }
+
+    #[tokio::test]
+    async fn a_write_that_fails_or_panics_leaves_nothing_and_the_next_one_works() {
+        let file = file();
+        let lock = File::open(file.path()).expect("readable");
+        let writer = connect_writer(file.path()).expect("a new database");
+        let database = Database::new(file.path(), writer, lock).expect("readers");
+        let insert = "INSERT INTO idempotency (key, body_hash, expires_at) VALUES ('k', 'h', 1)";
+        let failed: Result<(), _> = database
+            .write("fail", move |db| {
+                db.execute(insert, [])?;
+                Err("on purpose".into())
+            })
+            .await;
+        assert!(failed.is_err());
+        let panicked: Result<(), _> = database
+            .write("panic", move |db| {
+                db.execute(insert, [])?;
+                panic!("on purpose")
+            })
+            .await;
+        assert!(panicked.is_err());
+        for _ in 0..2 * READERS {
+            let panicked: Result<(), _> = database.read("panic", |_| panic!("on purpose")).await;
+            assert!(panicked.is_err());
+        }
+        let written = database
+            .write("insert", move |db| Ok(db.execute(insert, [])?))
+            .await;
+        assert_eq!(written.expect("nothing is in the way"), 1);
+        let refused = database
+            .read("insert", move |db| Ok(db.execute(insert, [])?))
+            .await;
+        assert!(refused.is_err(), "a reader does not write");
+    }
+}

@@ -241,12 +241,14 @@ impl Queue for LocalQueue {
     }
 }
 
-/// What was in flight when the last process died has nobody who works on it: it is visible again at once. Only the
-/// one process that holds the directory may say so.
+/// What was in flight when the last process died has nobody who works on it: it is visible again at once, and that
+/// delivery does not count, because the message is not to blame for the end of the process. Only the one process that
+/// holds the directory may say so.
 pub(super) fn release_in_flight(connection: &Connection, now: Timestamp) -> Outcome<usize> {
     execute(
         connection,
-        "UPDATE messages SET visible_at = min(visible_at, ?1), receipt = NULL WHERE receipt IS NOT NULL",
+        "UPDATE messages SET visible_at = min(visible_at, ?1), received = max(received - 1, 0), receipt = NULL
+         WHERE receipt IS NOT NULL",
         params![nanoseconds(now)],
     )
 }

@@ -35,6 +35,11 @@ impl LocalStore {
     pub(super) fn new(database: Database) -> Self {
         Self { database }
     }
+
+    #[cfg(test)]
+    pub(super) fn database(&self) -> &Database {
+        &self.database
+    }
 }
 
 impl Store for LocalStore {

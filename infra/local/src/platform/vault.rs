@@ -307,3 +307,109 @@ fn create_key(path: &Path) -> Result<VaultKey, OpenError> {
 
 /// A secret that was changed in another way than through this process is used at most this long.
 const CACHED: SignedDuration = SignedDuration::from_mins(5);
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed test may panic")]
+mod tests {
+    use std::fs;
+
+    use ports::Platform;
+
+    use super::*;
+    use crate::platform::LocalPlatform;
+
+    const INTEGRATION: IntegrationId = IntegrationId(Uuid::from_u128(7));
+
+    /// A clock that a test turns.
+    fn clock() -> (Arc<Mutex<Timestamp>>, Clock) {
+        let now = Arc::new(Mutex::new(Timestamp::UNIX_EPOCH));
+        let shown = Arc::clone(&now);
+        (now, Arc::new(move || *shown.lock().unwrap()))
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_changed_behind_the_cache_is_used_for_five_minutes_at_most() {
+        let directory = tempfile::tempdir().unwrap();
+        let (now, clock) = clock();
+        let platform = LocalPlatform::open(directory.path(), clock).unwrap();
+        let vault = platform.vault();
+        let read = async || {
+            let secret = vault.secret(INTEGRATION, SecretKind::Entra).await.unwrap();
+            secret.unwrap().expose_secret().to_owned()
+        };
+        let first = SecretString::from("first");
+        vault.put_secret(INTEGRATION, SecretKind::Entra, first).await.unwrap();
+        assert_eq!(read().await, "first");
+
+        let context = secret_context(INTEGRATION, SecretKind::Entra);
+        let sealed = vault.key.seal(&context, b"second").unwrap();
+        vault
+            .database
+            .write("change the row", move |db| {
+                execute(db, "UPDATE secrets SET sealed = ?1", params![sealed])
+            })
+            .await
+            .unwrap();
+        *now.lock().unwrap() += SignedDuration::from_secs(299);
+        assert_eq!(read().await, "first");
+        let fresh = vault.fresh_secret(INTEGRATION, SecretKind::Entra).await.unwrap();
+        assert_eq!(fresh.unwrap().expose_secret(), "second");
+        assert_eq!(read().await, "second");
+
+        vault
+            .database
+            .write("swap the rows", |db| {
+                execute(db, "UPDATE secrets SET kind = 'sslcom'", &[])
+            })
+            .await
+            .unwrap();
+        *now.lock().unwrap() += SignedDuration::from_secs(300);
+        assert!(vault.secret(INTEGRATION, SecretKind::Entra).await.unwrap().is_none());
+        assert!(vault.secret(INTEGRATION, SecretKind::SslCom).await.is_err(), "a row of another kind does not open");
+    }
+
+    #[test]
+    fn a_key_file_that_is_lost_cut_or_of_another_database_is_refused_by_its_name() {
+        let (_, clock) = clock();
+        let directory = tempfile::tempdir().unwrap();
+        let other = tempfile::tempdir().unwrap();
+        let open = |directory: &tempfile::TempDir| LocalPlatform::open(directory.path(), clock.clone());
+        drop(open(&directory).unwrap());
+        drop(open(&other).unwrap());
+        let path = directory.path().join("vault.key");
+        let original = fs::read(&path).unwrap();
+
+        fs::write(&path, &original[..31]).unwrap();
+        assert!(matches!(open(&directory), Err(OpenError::KeyDamaged { .. })));
+        fs::write(&path, [&original[..], b"\n"].concat()).unwrap();
+        assert!(matches!(open(&directory), Err(OpenError::KeyDamaged { .. })));
+        fs::copy(other.path().join("vault.key"), &path).unwrap();
+        assert!(matches!(open(&directory), Err(OpenError::KeyOfAnother { .. })));
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(open(&directory), Err(OpenError::KeyMissing { .. })));
+        assert!(!path.exists(), "no new key hides that the old one is lost");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_key_and_the_database_are_for_their_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let (_, clock) = clock();
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("data");
+        let platform = LocalPlatform::open(&directory, clock.clone()).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&directory), 0o700);
+        for file in fs::read_dir(&directory).unwrap() {
+            let path = file.unwrap().path();
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        }
+        drop(platform);
+
+        let key = directory.join("vault.key");
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+        let refused = LocalPlatform::open(&directory, clock).map(drop).unwrap_err();
+        assert!(refused.to_string().ends_with("can be read by other users of this machine; take that right away (chmod 600)"));
+    }
+}

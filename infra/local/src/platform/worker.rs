@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use domain::jobs::QueueName;
 use jiff::SignedDuration;
 use ports::{Clock, PlatformError};
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 use super::queue::{DeadLetter, LocalQueue, Received, VISIBILITY};
 
@@ -100,6 +100,7 @@ impl Worker {
         Burying: Future<Output = Handled> + Send + 'static,
     {
         let mut changed = self.queue.notified(self.name);
+        let mut next_burial = Instant::now();
         loop {
             // Before the queue is looked at, so that what comes in meanwhile is not slept through.
             changed.mark_unchanged();
@@ -113,7 +114,9 @@ impl Worker {
                     received,
                 ));
             }
-            self.bury_the_dead(bury).await?;
+            if Instant::now() >= next_burial && !self.bury_the_dead(bury).await? {
+                next_burial = Instant::now() + LONGEST_PAUSE;
+            }
             let has_room = under_way.len() < self.concurrency;
             let pause = match has_room {
                 true => self.until_next().await?,
@@ -138,11 +141,13 @@ impl Worker {
         }))
     }
 
-    async fn bury_the_dead<B, Burying>(&self, bury: &B) -> Result<(), PlatformError>
+    /// False when one of them has to be tried again.
+    async fn bury_the_dead<B, Burying>(&self, bury: &B) -> Result<bool, PlatformError>
     where
         B: Fn(DeadLetter) -> Burying,
         Burying: Future<Output = Handled> + Send + 'static,
     {
+        let mut all = true;
         for letter in self.queue.unsettled(self.name).await? {
             let id = letter.id;
             tracing::error!(
@@ -153,11 +158,12 @@ impl Worker {
                 self.name.as_str(),
                 letter.deliveries,
             );
-            if isolated(self.time_out, bury(letter)).await == Ok(Handled::Done) {
-                self.queue.settle(id).await?;
+            match isolated(self.time_out, bury(letter)).await {
+                Ok(Handled::Done) => self.queue.settle(id).await?,
+                Ok(Handled::Failed) | Err(_) => all = false,
             }
         }
-        Ok(())
+        Ok(all)
     }
 }
 
@@ -216,18 +222,19 @@ async fn isolated(
     time_out: Duration,
     handling: impl Future<Output = Handled> + Send + 'static,
 ) -> Result<Handled, Ended> {
-    let mut task = tokio::spawn(handling);
-    match tokio::time::timeout(time_out, &mut task).await {
-        Ok(Ok(handled)) => Ok(handled),
-        Ok(Err(_)) => Err(Ended::Panicked),
+    let mut task = JoinSet::new();
+    task.spawn(handling);
+    let ended = match tokio::time::timeout(time_out, task.join_next()).await {
+        Ok(ended) => ended,
         Err(_) => {
-            task.abort();
-            match task.await {
-                Ok(handled) => Ok(handled),
-                Err(ended) if ended.is_panic() => Err(Ended::Panicked),
-                Err(_) => Err(Ended::TimedOut),
-            }
+            task.abort_all();
+            task.join_next().await
         }
+    };
+    match ended {
+        Some(Ok(handled)) => Ok(handled),
+        Some(Err(ended)) if ended.is_panic() => Err(Ended::Panicked),
+        Some(Err(_)) | None => Err(Ended::TimedOut),
     }
 }
 
@@ -245,3 +252,189 @@ fn retry_delay(deliveries: u32) -> SignedDuration {
 
 /// A laptop that slept does not notice how late it is: the runtime's clock stood still. So nobody waits longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed test may panic")]
+mod tests {
+    use std::sync::Mutex;
+
+    use domain::{
+        IntegrationId,
+        jobs::{CheckOrder, Job},
+    };
+    use jiff::Timestamp;
+    use ports::{Platform, Queue};
+    use tempfile::TempDir;
+    use tokio::sync::mpsc;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::platform::{LocalPlatform, queue::LONGEST_LIFE};
+
+    const NAME: QueueName = QueueName::OrderCheck;
+
+    /// A queue whose time is the runtime's, which a test lets run on while everybody waits.
+    struct Stand {
+        queue: LocalQueue,
+        clock: Clock,
+        stop: watch::Sender<bool>,
+        _directory: TempDir,
+    }
+
+    impl Stand {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let begin = Instant::now();
+            let clock: Clock = Arc::new(move || {
+                Timestamp::UNIX_EPOCH + SignedDuration::try_from(begin.elapsed()).unwrap()
+            });
+            let platform = LocalPlatform::open(directory.path(), clock.clone()).unwrap();
+            Self {
+                queue: platform.queue().clone(),
+                clock,
+                stop: watch::Sender::new(false),
+                _directory: directory,
+            }
+        }
+
+        fn worker(&self, concurrency: usize) -> Worker {
+            Worker::new(self.queue.clone(), NAME, concurrency, self.clock.clone())
+        }
+
+        async fn send(&self, messages: u128) {
+            let jobs = (0..messages).map(job).collect();
+            self.queue.send(jobs, Duration::ZERO).await.unwrap();
+        }
+    }
+
+    fn job(number: u128) -> Job {
+        Job::CheckOrder(CheckOrder::LookUp {
+            integration: IntegrationId(Uuid::from_u128(number)),
+        })
+    }
+
+    async fn no_burial(letter: DeadLetter) -> Handled {
+        panic!("nothing dies here: {letter:?}")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn messages_are_handled_as_they_come_and_the_worker_stops_when_told() {
+        let stand = Stand::new();
+        let (sender, mut handled) = mpsc::unbounded_channel();
+        let handle = move |body: String| {
+            let sender = sender.clone();
+            async move {
+                sender.send(body).unwrap();
+                Handled::Done
+            }
+        };
+        let run = tokio::spawn(stand.worker(2).run(handle, no_burial, stand.stop.subscribe()));
+        for _ in 0..2 {
+            stand.send(15).await;
+            for _ in 0..15 {
+                handled.recv().await.unwrap();
+            }
+        }
+        stand.stop.send_replace(true);
+        run.await.unwrap().unwrap();
+        assert_eq!(stand.queue.depth(NAME).await.unwrap(), Default::default());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_messages_are_under_way_than_the_worker_may_have() {
+        let stand = Stand::new();
+        let (sender, mut begun) = mpsc::unbounded_channel();
+        let gate = watch::Sender::new(false);
+        let open = gate.clone();
+        let handle = move |_| {
+            let sender = sender.clone();
+            let mut open = open.subscribe();
+            async move {
+                sender.send(()).unwrap();
+                open.wait_for(|open| *open).await.unwrap();
+                Handled::Done
+            }
+        };
+        stand.send(7).await;
+        let run = tokio::spawn(stand.worker(3).run(handle, no_burial, stand.stop.subscribe()));
+        for _ in 0..3 {
+            begun.recv().await.unwrap();
+        }
+        assert_eq!(stand.queue.depth(NAME).await.unwrap().in_flight, 3);
+        // Told to stop, it takes no other but finishes these three.
+        stand.stop.send_replace(true);
+        gate.send_replace(true);
+        run.await.unwrap().unwrap();
+        assert!(begun.recv().await.is_none());
+        assert_eq!(stand.queue.depth(NAME).await.unwrap().visible, 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_that_fails_panics_or_hangs_ends_as_a_dead_letter_and_stops_nobody_else() {
+        for fault in ["fails", "panics", "hangs"] {
+            let stand = Stand::new();
+            let tries = Arc::new(Mutex::new(0));
+            let counted = Arc::clone(&tries);
+            let bad = job(0).integration().to_string();
+            let (sender, mut good) = mpsc::unbounded_channel();
+            let handle = move |body: String| {
+                let is_bad = body.contains(&bad);
+                *counted.lock().unwrap() += u32::from(is_bad);
+                let sender = sender.clone();
+                async move {
+                    match fault {
+                        _ if !is_bad => sender.send(()).unwrap(),
+                        "fails" => return Handled::Failed,
+                        "panics" => panic!("as the test wants it"),
+                        _ => std::future::pending().await,
+                    }
+                    Handled::Done
+                }
+            };
+            let (sender, mut buried) = mpsc::unbounded_channel();
+            let bury = move |letter: DeadLetter| {
+                let sender = sender.clone();
+                async move {
+                    sender.send(letter).unwrap();
+                    Handled::Done
+                }
+            };
+            stand.send(3).await;
+            let run = tokio::spawn(stand.worker(1).run(handle, bury, stand.stop.subscribe()));
+            good.recv().await.unwrap();
+            good.recv().await.unwrap();
+            let letter = buried.recv().await.unwrap();
+            assert_eq!(letter.deliveries, LONGEST_LIFE, "{fault}");
+            stand.stop.send_replace(true);
+            run.await.unwrap().unwrap();
+            assert_eq!(*tries.lock().unwrap(), LONGEST_LIFE, "{fault}");
+            assert_eq!(stand.queue.dead_letters().await.unwrap(), [letter]);
+            assert_eq!(stand.queue.unsettled(NAME).await.unwrap(), []);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dead_letter_that_could_not_be_buried_is_reported_again() {
+        let stand = Stand::new();
+        stand.send(1).await;
+        let (sender, mut reports) = mpsc::unbounded_channel();
+        let bury = move |letter: DeadLetter| {
+            let sender = sender.clone();
+            async move {
+                sender.send(letter.id).unwrap();
+                Handled::Failed
+            }
+        };
+        let fail = |_| async { Handled::Failed };
+        let run = tokio::spawn(stand.worker(1).run(fail, bury, stand.stop.subscribe()));
+        let first = reports.recv().await.unwrap();
+        assert_eq!(reports.recv().await, Some(first));
+        stand.stop.send_replace(true);
+        run.await.unwrap().unwrap();
+    }
+
+    #[test]
+    fn a_handler_may_take_a_sixth_of_the_time_a_message_is_hidden() {
+        assert_eq!(Worker::TIME_OUT, Duration::from_secs(150));
+    }
+}

@@ -47,8 +47,11 @@ struct Resolution {
     /// It was bought, and this is its order.
     #[schema(example = "co-abcdef0")]
     bought: Option<String>,
-    /// It was not bought; a new attempt begins.
+    /// It was not bought; a new attempt begins, unless SSL.com shows the order after all.
     not_bought: bool,
+    /// How that was checked, where SSL.com cannot be looked at or shows orders that might be it.
+    #[schema(example = "no such order in the portal; SSL.com support, ticket 4711")]
+    checked: Option<String>,
 }
 
 /// What blocked it is mended: order again
@@ -92,7 +95,7 @@ async fn resolve<P: Platform>(
 ) -> Changed {
     let resolved = match (input.bought.as_deref(), input.not_bought) {
         (Some(reference), false) => resolve::bought(&app.flow, id, enrollment, reference, &by).await?,
-        (None, true) => resolve::not_bought(&app.flow, id, enrollment, &by).await?,
+        (None, true) => resolve::not_bought(&app.flow, id, enrollment, input.checked.as_deref(), &by).await?,
         _ => {
             let fix = "send \"bought\" with the order, or \"not_bought\": true";
             return Err(Problem::invalid(vec![FieldProblem::new("bought", "one of two answers is needed", fix)]));

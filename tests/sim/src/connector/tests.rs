@@ -131,9 +131,11 @@ async fn without_a_profile_of_its_purpose_a_record_waits_for_one() {
     let (event_id, cause) = failure(&world, &world.record(&world.person(0))).await;
     assert_eq!(event_id, None);
     assert!(cause.contains("SmimeEncryption"), "{cause}");
+    assert_eq!(world.microsoft.failed_count(), 1);
     let encryption = Profile::new("encryption", Platform::Ios, Purpose::SmimeEncryption);
     tenant.set_profiles(vec![signing, encryption]);
     world.microsoft.delivered(1).await;
+    assert_eq!(world.microsoft.failed_count(), 0);
 }
 
 #[tokio::test]
