@@ -66,7 +66,11 @@ impl Config {
         };
         let mut problems = Vec::new();
         for name in file.keys().filter(|name| !TABLES.contains(&name.as_str())) {
-            problems.push(FieldProblem::new(name, "there is no such table or field", format!("use one of {}", TABLES.join(", "))));
+            problems.push(FieldProblem::new(
+                name,
+                "there is no such table or field",
+                format!("use one of {}", TABLES.join(", ")),
+            ));
         }
         let mut take = |name: &str| file.remove(name);
         let server: ServerSection = one("server", take("server"), &mut problems);
@@ -153,7 +157,8 @@ fn one<T: DeserializeOwned + Default>(name: &str, value: Option<toml::Value>, pr
 }
 
 fn many(name: &str, value: Option<toml::Value>, problems: &mut Vec<FieldProblem>) -> Vec<toml::Table> {
-    let wrong = FieldProblem::new(name, "it is not a list of tables", format!("write [[{name}]] above the fields of each"));
+    let wrong =
+        FieldProblem::new(name, "it is not a list of tables", format!("write [[{name}]] above the fields of each"));
     match value {
         None => Vec::new(),
         Some(toml::Value::Array(rows)) => {
@@ -221,10 +226,18 @@ fn tokens_of(
     for (index, row) in rows.into_iter().enumerate() {
         let field = |name: &str| format!("api_token[{index}].{name}");
         if row.name.trim().is_empty() {
-            problems.push(FieldProblem::new(field("name"), "it is missing", "name who uses the token; the audit shows it"));
+            problems.push(FieldProblem::new(
+                field("name"),
+                "it is missing",
+                "name who uses the token; the audit shows it",
+            ));
         }
         let Some(role) = row.role else {
-            problems.push(FieldProblem::new(field("role"), "it is missing", "use viewer, operator, approver, recovery or admin"));
+            problems.push(FieldProblem::new(
+                field("role"),
+                "it is missing",
+                "use viewer, operator, approver, recovery or admin",
+            ));
             continue;
         };
         match web::ApiToken::from_hex(row.name, &row.sha256, role) {
@@ -237,7 +250,11 @@ fn tokens_of(
     }
     if let Some(token) = environment(TOKEN_VARIABLE) {
         match token.len() {
-            0..32 => problems.push(FieldProblem::new(TOKEN_VARIABLE, "the token is shorter than 32 characters", "make a random one: openssl rand -hex 32")),
+            0..32 => problems.push(FieldProblem::new(
+                TOKEN_VARIABLE,
+                "the token is shorter than 32 characters",
+                "make a random one: openssl rand -hex 32",
+            )),
             _ => {
                 let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes());
                 let mut token_sha256 = [0; 32];

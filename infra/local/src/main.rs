@@ -33,6 +33,8 @@ struct Arguments {
 enum Command {
     /// Serve the application against the endpoints of a deployment file.
     Serve(File),
+    /// After a backup was put back: stop buying, and compare what is open with SSL.com's orders.
+    AfterRestore(File),
     /// Look at a deployment file.
     Config {
         #[command(subcommand)]
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
     let ended = match arguments.command {
         None => runtime.block_on(demonstrate(arguments.demo)),
         Some(Command::Serve(file)) => runtime.block_on(serve_until_interrupted(file)),
+        Some(Command::AfterRestore(file)) => runtime.block_on(after_restore(file)),
         Some(Command::Config { command: ConfigCommand::Check { file } }) => check(&file),
     };
     ended.unwrap_or_else(|error| failed(&error))
@@ -92,6 +95,18 @@ async fn serve_until_interrupted(file: File) -> anyhow::Result<ExitCode> {
     }
     say("stopping: work under way is finished");
     running.stop().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn after_restore(file: File) -> anyhow::Result<ExitCode> {
+    log_to_stderr("info");
+    for (name, compared) in serve::after_restore(read(&file.config)?).await? {
+        say(&format!(
+            "{name}: {} open enrollments compared, {} orders found that the backup did not know",
+            compared.enrollments, compared.found
+        ));
+    }
+    say("buying is stopped for every integration; take the switch off when you have looked");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -29,13 +29,13 @@ use std::{
 
 use ports::{Clock, Platform};
 
+use self::{database::Database, vault::VaultKey};
 pub use self::{
     queue::LocalQueue,
     store::{LocalIntegrationStore, LocalStore},
     vault::LocalVault,
     worker::{Handled, Worker},
 };
-use self::{database::Database, vault::VaultKey};
 
 #[derive(Clone)]
 pub struct LocalPlatform {
@@ -60,11 +60,7 @@ pub enum OpenError {
     #[error("the database has version {found} and this release knows {known}; use a newer release")]
     Newer { found: u32, known: u32 },
     #[error("cannot {doing} {}", path.display())]
-    File {
-        doing: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    File { doing: &'static str, path: PathBuf, source: io::Error },
     #[error("cannot open the database")]
     Database(#[from] rusqlite::Error),
     #[error("cannot read the database")]
@@ -81,11 +77,7 @@ impl LocalPlatform {
     pub fn open(directory: &Path, clock: Clock) -> Result<Self, OpenError> {
         let failed = |doing, path: &Path| {
             let path = path.to_owned();
-            move |source| OpenError::File {
-                doing,
-                path,
-                source,
-            }
+            move |source| OpenError::File { doing, path, source }
         };
         private_file::create_directory(directory).map_err(failed("create", directory))?;
         let lock = lock(directory)?;
@@ -127,17 +119,11 @@ impl Platform for LocalPlatform {
 /// The lock goes with the file handle, so it does not outlive a process that was killed.
 fn lock(directory: &Path) -> Result<File, OpenError> {
     let path = directory.join("intune-smime.lock");
-    let failed = |source| OpenError::File {
-        doing: "lock",
-        path: path.clone(),
-        source,
-    };
+    let failed = |source| OpenError::File { doing: "lock", path: path.clone(), source };
     let file = private_file::open_lock(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
-            directory: directory.to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { directory: directory.to_owned() }),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }
 }

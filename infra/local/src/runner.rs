@@ -7,10 +7,7 @@ use flow::{Flow, reconcile};
 use ports::{Clock, Platform};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
-use crate::platform::{
-    Handled, LocalPlatform, Worker, message,
-    queue::DeadLetter,
-};
+use crate::platform::{Handled, LocalPlatform, Worker, message, queue::DeadLetter};
 
 /// How fast it goes.
 #[derive(Clone, Copy, Debug)]
@@ -128,17 +125,17 @@ async fn buried(flow: &Flow<LocalPlatform>, name: QueueName, letter: &DeadLetter
     match reconcile::mark_dead_letter(flow, &job).await {
         Ok(()) => Handled::Done,
         Err(error) => {
-            tracing::error!(event = "dead_letter.unmarked", "a dead letter was not marked: {:#}", anyhow::Error::from(error));
+            tracing::error!(
+                event = "dead_letter.unmarked",
+                "a dead letter was not marked: {:#}",
+                anyhow::Error::from(error)
+            );
             Handled::Failed
         }
     }
 }
 
-async fn sweep(
-    flow: Flow<LocalPlatform>,
-    every: Duration,
-    mut stopped: watch::Receiver<bool>,
-) -> anyhow::Result<()> {
+async fn sweep(flow: Flow<LocalPlatform>, every: Duration, mut stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -153,11 +150,7 @@ async fn sweep(
     }
 }
 
-async fn listen(
-    listener: TcpListener,
-    router: axum::Router,
-    mut stopped: watch::Receiver<bool>,
-) -> anyhow::Result<()> {
+async fn listen(listener: TcpListener, router: axum::Router, mut stopped: watch::Receiver<bool>) -> anyhow::Result<()> {
     let stop = async move {
         let _ = stopped.wait_for(|stopped| *stopped).await;
     };

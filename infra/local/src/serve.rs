@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use domain::{IntegrationId, operator::Role, transition::Actor};
-use flow::{Flow, Refusal, connect};
+use flow::{
+    Flow, Refusal,
+    after_restore::{self, Compared},
+    connect,
+};
 use jiff::Timestamp;
 use ports::{Clock, Platform, Store};
 use serde_json::{Map, Value};
@@ -36,15 +40,35 @@ pub async fn serve(config: Config) -> anyhow::Result<Served> {
     for input in config.integrations {
         keep_integration(&flow, input).await?;
     }
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("{} cannot be listened on", config.listen))?;
+    let listener =
+        TcpListener::bind(config.listen).await.with_context(|| format!("{} cannot be listened on", config.listen))?;
     let base_url = format!("http://{}", listener.local_addr()?);
     let access = web::Access::new(config.tokens);
     let router = web::router(flow.clone(), access.clone(), web::Options { hosts: config.hosts });
     let ticket = access.one_time_ticket("this machine", Role::Admin);
     let running = runner::start(&platform, &flow, router, listener, &clock, config.pace);
     Ok(Served { running, sign_in_link: format!("{base_url}/#ticket={ticket}"), base_url, access, flow })
+}
+
+/// Compares every integration's open enrollments with SSL.com's orders, after a backup was put back.
+pub async fn after_restore(config: Config) -> anyhow::Result<Vec<(String, Compared)>> {
+    let clock: Clock = Arc::new(Timestamp::now);
+    let platform = LocalPlatform::open(&config.data, clock.clone())?;
+    let flow = Flow::new(platform, config.vendors, config.deployment, clock)?;
+    let by = Actor::Operator { name: "after-restore".to_owned() };
+    let mut all = Vec::new();
+    let mut after = None;
+    loop {
+        let page = flow.platform().store().integrations(after, 100).await?;
+        for row in page.items {
+            let compared = after_restore::after_restore(&flow, row.id, &by).await?;
+            all.push((row.settings.name, compared));
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(all),
+        }
+    }
 }
 
 /// Creates the integration of the file, or changes it where one for its tenant exists.

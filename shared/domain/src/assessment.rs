@@ -171,7 +171,10 @@ fn subject(person: &Person, ground: &Ground<'_>) -> Result<PersonGround, Assessm
         return Err(Assessment::DomainNotPrevalidated { domain: mailbox.domain().to_owned() });
     }
     let name = |field: &str, part: Option<&str>| {
-        written_name(part).map_err(|problem| Assessment::UnwritableName { field: field.to_owned(), problem })
+        written_name(part).map_err(|problem| Assessment::UnwritableName {
+            field: field.to_owned(),
+            problem: format!("the {field} {problem}"),
+        })
     };
     let fields = if ground.needs_name {
         PersonGround {

@@ -71,32 +71,44 @@ impl Person {
     }
 }
 
-/// A part of a person's name as it is written into a certificate: NFC, trimmed, absent when empty.
+/// A part of a person's name as it is written into a certificate: NFC, trimmed, `None` when empty. A plan shows what an
+/// order will say, because both ask here.
 ///
 /// # Errors
 ///
-/// A sentence when it holds what a certificate cannot: control characters, symbols such as emoji, or more than
-/// 64 characters (X.520 `ub-name` for given name and surname in the S/MIME profile).
-pub fn written_name(part: Option<&str>) -> Result<Option<String>, String> {
+/// Why it cannot be written: more than 64 characters (the common upper bound of X.520), or what is no part of a name.
+pub fn written_name(part: Option<&str>) -> Result<Option<String>, &'static str> {
     let text: String = part.unwrap_or_default().trim().nfc().collect();
-    if text.is_empty() {
-        return Ok(None);
+    if let Some(reason) = text.chars().find_map(no_part_of_a_name) {
+        return Err(reason);
     }
-    if let Some(odd) = text.chars().find(|character| !is_name_character(*character)) {
-        return Err(format!("the name holds {odd:?}, which a certificate cannot"));
+    if text.chars().count() > 64 {
+        return Err("has more than 64 characters");
     }
-    match text.chars().count() {
-        0..=64 => Ok(Some(text)),
-        count => Err(format!("the name has {count} characters; a certificate holds 64")),
-    }
+    Ok((!text.is_empty()).then_some(text))
 }
 
-/// Letters and marks of any script, and the punctuation of names. NFC leaves a combining mark where no composed
-/// letter exists, so marks (U+0300 to U+036F and others) have to pass: they are not alphanumeric.
-fn is_name_character(character: char) -> bool {
-    character.is_alphanumeric()
-        || unicode_normalization::char::is_combining_mark(character)
-        || matches!(character, ' ' | '-' | '\'' | '’' | 'ʼ' | '.' | ',' | '·' | '‐' | '(' | ')' | '/' | '&')
+/// Letters and marks of every script are welcome; what reorders, hides or decorates text is not, because people and
+/// auditors have to read the name that was certified.
+fn no_part_of_a_name(character: char) -> Option<&'static str> {
+    match character {
+        character if character.is_control() => Some("holds a control character"),
+        '\u{2028}' | '\u{2029}' => Some("holds a line break"),
+        '\u{200b}'
+        | '\u{200e}'
+        | '\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{61c}'
+        | '\u{feff}'
+        | '\u{ad}' => Some("holds an invisible character"),
+        '\u{20d0}'..='\u{20ff}' | '\u{2190}'..='\u{2bff}' | '\u{fe00}'..='\u{fe0f}' | '\u{1f000}'..='\u{1faff}' => {
+            Some("holds an emoji or another symbol")
+        }
+        '\u{fff0}'..='\u{fffd}' => Some("was damaged in the directory"),
+        '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{10ffff}' => Some("holds a character without a meaning"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

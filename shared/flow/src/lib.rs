@@ -5,8 +5,10 @@
 //!
 //! One enrollment walks through the files in this order: [`connect`], [`import_people`], [`plan_batch`],
 //! [`approve_batch`], [`place_order`], [`check_order`] (with [`look_up`] after a lost answer), [`import_pfx`].
-//! [`reconcile`] releases whatever is due; [`resolve`] is what a person decides when a machine must not.
+//! [`reconcile`] releases whatever is due; [`resolve`] is what a person decides when a machine must not;
+//! [`after_restore`] comes first after a backup was put back.
 
+pub mod after_restore;
 pub mod approve_batch;
 pub mod check_order;
 mod commit;

@@ -96,7 +96,7 @@ async fn brakes_released<P: Platform, S: IntegrationStore>(
 }
 
 /// Makes the key, seals it, and takes the right to buy. `None`: another run has it, or a limit says no.
-async fn write_before_buying<P: Platform, S: IntegrationStore>(
+pub(crate) async fn write_before_buying<P: Platform, S: IntegrationStore>(
     flow: &Flow<P>,
     rows: &S,
     row: &Enrollment,
@@ -166,7 +166,7 @@ fn order<P: Platform>(flow: &Flow<P>, row: &Enrollment, hook: Hook) -> sslcom::N
 }
 
 /// What the CA has to show when it calls back about one order: a token in the path and Basic credentials.
-struct Hook {
+pub(crate) struct Hook {
     token: SecretString,
     password: SecretString,
 }

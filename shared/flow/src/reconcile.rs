@@ -6,17 +6,16 @@ use domain::{
     Batch, IntegrationId,
     batch::BatchStatus,
     enrollment::{Stage, StateName},
-    jobs::{BatchJob, CheckOrder, ImportPeople, Job},
+    jobs::{BatchJob, ImportPeople, Job},
     step::{self, Step, job_for},
     transition::{Event, LEASE},
 };
 use jiff::Timestamp;
-use ports::{Due, EnrollmentFilter, IntegrationStore, Platform, PlatformError, Queue, Store};
+use ports::{Due, IntegrationStore, Platform, PlatformError, Queue, Store};
 
 use crate::{
     Flow,
     commit::{self, event, once, postpone},
-    look_up,
     place_order::wait_out,
     plan_batch::lease,
 };
@@ -120,30 +119,6 @@ fn taking_turns(due: Vec<Due>) -> Vec<Due> {
         .collect();
     ranked.sort_by_key(|(turn, due)| (*turn, due.due_at));
     ranked.into_iter().map(|(_, due)| due).collect()
-}
-
-/// After a restore from a backup, purchases may have happened that the rows do not know. Each Buying row is looked up
-/// before anything is bought again; the stop switch is expected to be on until this has answered.
-pub async fn after_restore<P: Platform>(flow: &Flow<P>, integration: IntegrationId) -> Result<u64, PlatformError> {
-    let rows = flow.rows(integration);
-    let mut seen = 0;
-    for state in [StateName::Requested, StateName::Buying] {
-        let mut after = None;
-        loop {
-            let page = rows.enrollments(&EnrollmentFilter::State(state), after, 200).await?;
-            seen += page.items.len() as u64;
-            match page.next {
-                Some(next) => after = Some(next),
-                None => break,
-            }
-        }
-    }
-    look_up::look_up(flow, integration).await?;
-    flow.platform
-        .queue()
-        .send(vec![Job::CheckOrder(CheckOrder::LookUp { integration })], std::time::Duration::ZERO)
-        .await?;
-    Ok(seen)
 }
 
 /// A message about an enrollment was given up by its queue: its body panicked, or took too long, every time. A paid

@@ -8,8 +8,7 @@ use der::{
     Any, Decode, Encode,
     asn1::{BitString, Ia5StringRef, ObjectIdentifier, OctetString, SetOfVec, Utf8StringRef},
 };
-use domain::{KeyAlgorithm, Mailbox};
-use unicode_normalization::UnicodeNormalization;
+use domain::{KeyAlgorithm, Mailbox, person::written_name};
 use x509_cert::{
     AlgorithmIdentifier, SubjectPublicKeyInfo,
     attr::{Attribute, AttributeTypeAndValue},
@@ -52,9 +51,6 @@ pub struct Csr {
 }
 
 impl Subject {
-    /// Characters of a name, by the common upper bound of X.520.
-    pub const LONGEST_NAME: usize = 64;
-
     /// Takes names as the directory has them: trimmed, composed (NFC), and dropped when nothing is left. A name that is too
     /// long or holds what is no part of a name is refused, naming the field, and never shortened.
     pub fn new(mailbox: Mailbox, given_name: Option<&str>, surname: Option<&str>) -> Result<Self, Error> {
@@ -156,37 +152,7 @@ fn request_info(key: &PrivateKey, subject: &Subject) -> der::Result<CertReqInfo>
 }
 
 fn name(field: &'static str, text: &str) -> Result<Option<String>, Error> {
-    let text: String = text.trim().nfc().collect();
-    if let Some(reason) = text.chars().find_map(no_part_of_a_name) {
-        return Err(Error::Name { field, reason });
-    }
-    if text.chars().count() > Subject::LONGEST_NAME {
-        return Err(Error::Name { field, reason: "has more than 64 characters" });
-    }
-    Ok((!text.is_empty()).then_some(text))
-}
-
-/// Letters and marks of every script are welcome; what reorders, hides or decorates text is not, because people and
-/// auditors have to read the name that was certified.
-fn no_part_of_a_name(character: char) -> Option<&'static str> {
-    match character {
-        character if character.is_control() => Some("holds a control character"),
-        '\u{2028}' | '\u{2029}' => Some("holds a line break"),
-        '\u{200b}'
-        | '\u{200e}'
-        | '\u{200f}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{61c}'
-        | '\u{feff}'
-        | '\u{ad}' => Some("holds an invisible character"),
-        '\u{20d0}'..='\u{20ff}' | '\u{2190}'..='\u{2bff}' | '\u{fe00}'..='\u{fe0f}' | '\u{1f000}'..='\u{1faff}' => {
-            Some("holds an emoji or another symbol")
-        }
-        '\u{fff0}'..='\u{fffd}' => Some("was damaged in the directory"),
-        '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{10ffff}' => Some("holds a character without a meaning"),
-        _ => None,
-    }
+    written_name(Some(text)).map_err(|reason| Error::Name { field, reason })
 }
 
 #[cfg(test)]

@@ -66,10 +66,7 @@ impl Access {
             let operator = Operator { name: token.name, role: token.role };
             (token.token_sha256, operator)
         };
-        Self(Arc::new(Inner {
-            tokens: tokens.into_iter().map(known).collect(),
-            ..Inner::default()
-        }))
+        Self(Arc::new(Inner { tokens: tokens.into_iter().map(known).collect(), ..Inner::default() }))
     }
 
     /// A ticket that signs in once, for the link `/#ticket=…` that whoever started the process reads there.
@@ -116,9 +113,7 @@ impl Access {
 
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Access")
-            .field("tokens", &self.0.tokens.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Access").field("tokens", &self.0.tokens.len()).finish_non_exhaustive()
     }
 }
 
@@ -154,7 +149,8 @@ pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
 /// 256 random bits that can stand in a URL.
 fn random_text() -> String {
     let mut bytes = [0; 32];
-    aws_lc_rs::rand::fill(&mut bytes).expect("AWS-LC's generator fails only when the operating system gives no entropy");
+    aws_lc_rs::rand::fill(&mut bytes)
+        .expect("AWS-LC's generator fails only when the operating system gives no entropy");
     URL_SAFE_NO_PAD.encode(bytes)
 }
 

@@ -48,10 +48,7 @@ pub(crate) struct DocumentText(pub(crate) Arc<str>);
     get, path = "/openapi.json", tag = "open",
     responses((status = OK, description = "OpenAPI 3.1", content_type = "application/json")),
 )]
-async fn document(
-    Extension(DocumentText(text)): Extension<DocumentText>,
-    asked: HeaderMap,
-) -> Response {
+async fn document(Extension(DocumentText(text)): Extension<DocumentText>, asked: HeaderMap) -> Response {
     tagged::tagged(&asked, "application/json", &*text)
 }
 

@@ -35,19 +35,11 @@ impl<P: Platform> Edge<P> {
     }
 }
 
-pub(crate) async fn around<P: Platform>(
-    State(edge): State<Edge<P>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn around<P: Platform>(State(edge): State<Edge<P>>, request: Request, next: Next) -> Response {
     let reference = Uuid::new_v4();
     let began = edge.app.flow.now();
     let method = request.method().clone();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("(none)", MatchedPath::as_str)
-        .to_owned();
+    let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", %reference, %method, route);
 
     let mut response = match host_problem(edge.hosts.as_deref(), &request) {

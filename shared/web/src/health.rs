@@ -13,9 +13,7 @@ use crate::{
 };
 
 pub(crate) fn routes<P: Platform>() -> OpenApiRouter<App<P>> {
-    OpenApiRouter::default()
-        .routes(routes!(running))
-        .routes(handlers!(P: ready))
+    OpenApiRouter::default().routes(routes!(running)).routes(handlers!(P: ready))
 }
 
 #[derive(Serialize, ToSchema)]

@@ -73,7 +73,10 @@ async fn answered<P: Platform>(app: &App<P>, request: Request, next: Next) -> Re
     match store.idempotent(&key, &hash, None, until, now).await? {
         None => {}
         Some((other, _)) if other != hash => {
-            return Err(Problem::new(Kind::KeyReused, "this Idempotency-Key was used with another body; use a new one"));
+            return Err(Problem::new(
+                Kind::KeyReused,
+                "this Idempotency-Key was used with another body; use a new one",
+            ));
         }
         Some((_, None)) => {
             return Err(Problem::new(Kind::StillRunning, "ask again in a moment, with the same key"));

@@ -74,8 +74,8 @@ impl<S: Send + Sync> FromRequest<S> for Object {
             return Err(Problem::new(Kind::MediaType, "the Content-Type must be application/json"));
         }
         let body = Bytes::from_request(request, state).await.map_err(|rejection| unread(rejection.status()))?;
-        let object = serde_json::from_slice(&body)
-            .map_err(|problem| Problem::new(Kind::Malformed, not_an_object(&problem)))?;
+        let object =
+            serde_json::from_slice(&body).map_err(|problem| Problem::new(Kind::Malformed, not_an_object(&problem)))?;
         Ok(Self(object))
     }
 }

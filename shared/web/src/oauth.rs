@@ -21,9 +21,7 @@ use crate::{
 };
 
 pub(crate) fn routes<P: Platform>() -> OpenApiRouter<App<P>> {
-    OpenApiRouter::default()
-        .routes(handlers!(P: start))
-        .routes(handlers!(P: callback))
+    OpenApiRouter::default().routes(handlers!(P: start)).routes(handlers!(P: callback))
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -59,8 +57,7 @@ async fn start<P: Platform>(
     let Asked(asked) = asked.map_err(|_| Problem::new(Kind::Malformed, START_AGAIN).on_page())?;
     let begun = connect::start_authorize(&app.flow, &asked.ticket).await;
     let begun = begun.map_err(|refusal| Problem::from(refusal).on_page())?;
-    let cookie = CookieShape::of(&app)
-        .cookie(begun.cookie.expose_secret().to_owned(), Expiration::Session);
+    let cookie = CookieShape::of(&app).cookie(begun.cookie.expose_secret().to_owned(), Expiration::Session);
     Ok((
         StatusCode::SEE_OTHER,
         AppendHeaders([(header::SET_COOKIE, cookie.to_string()), (header::LOCATION, begun.location)]),
@@ -97,10 +94,7 @@ async fn callback<P: Platform>(
     let mut gone = shape.cookie(String::new(), Expiration::Session);
     gone.make_removal();
     let location = format!("/connected?integration={}", connected.id);
-    Ok((
-        StatusCode::SEE_OTHER,
-        AppendHeaders([(header::SET_COOKIE, gone.to_string()), (header::LOCATION, location)]),
-    ))
+    Ok((StatusCode::SEE_OTHER, AppendHeaders([(header::SET_COOKIE, gone.to_string()), (header::LOCATION, location)])))
 }
 
 const START_AGAIN: &str = "this address is incomplete; press Authorize again and follow the new link";

@@ -73,13 +73,7 @@ kinds! {
 
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self {
-            kind,
-            detail: detail.into(),
-            errors: Vec::new(),
-            source: None,
-            page: false,
-        }
+        Self { kind, detail: detail.into(), errors: Vec::new(), source: None, page: false }
     }
 
     pub(crate) fn invalid(errors: Vec<FieldProblem>) -> Self {

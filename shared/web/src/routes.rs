@@ -39,9 +39,8 @@ macro_rules! handlers {
 pub(crate) use handlers;
 
 pub(crate) fn assemble<P: Platform>(app: App<P>, options: Options) -> Router {
-    let ruled = OpenApiRouter::with_openapi(Document::openapi())
-        .merge(api::routes(&app))
-        .merge(sign_in::session_routes());
+    let ruled =
+        OpenApiRouter::with_openapi(Document::openapi()).merge(api::routes(&app)).merge(sign_in::session_routes());
     let (ruled, mut document) = ruled.split_for_parts();
     let (open, open_document) = open_routes().split_for_parts();
     let rules = Arc::new(rules(&document));

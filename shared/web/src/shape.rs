@@ -29,10 +29,7 @@ pub(crate) struct List<T> {
 
 impl<T> List<T> {
     pub(crate) fn of<D>(page: Page<D>, shape: impl FnMut(D) -> T) -> Self {
-        Self {
-            items: page.items.into_iter().map(shape).collect(),
-            next: page.next,
-        }
+        Self { items: page.items.into_iter().map(shape).collect(), next: page.next }
     }
 }
 

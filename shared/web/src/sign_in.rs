@@ -1,7 +1,11 @@
 //! Signing in with a one-time ticket, and what belongs to a session. The token travels in bodies and headers,
 //! never in a URL or a cookie, so that no other page can use it.
 
-use axum::{Extension, Json, extract::State, http::{HeaderMap, StatusCode}};
+use axum::{
+    Extension, Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
 use jiff::Timestamp;
 use ports::Platform;
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,10 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::{access::sha256_hex, problem::{Kind, Problem}};
+use crate::{
+    access::sha256_hex,
+    problem::{Kind, Problem},
+};
 
 /// The JSON with its tag, or 304 when the caller has it already.
 pub(crate) fn json(asked: &HeaderMap, body: &impl Serialize) -> Response {

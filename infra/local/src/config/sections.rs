@@ -78,7 +78,11 @@ impl ServerSection {
         let default = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
         let Some(text) = &self.listen else { return default };
         text.parse().unwrap_or_else(|_| {
-            problems.push(FieldProblem::new("server.listen", "it is not an address and a port", "write it as in 127.0.0.1:8080"));
+            problems.push(FieldProblem::new(
+                "server.listen",
+                "it is not an address and a port",
+                "write it as in 127.0.0.1:8080",
+            ));
             default
         })
     }
@@ -95,7 +99,11 @@ impl ServerSection {
             Ok(url) if is_safe(&url) => Some(url),
             _ => {
                 let problem = "it is not an https address (http only for this machine)";
-                problems.push(FieldProblem::new("server.redirect_url", problem, "give the redirect URI that is registered in Entra"));
+                problems.push(FieldProblem::new(
+                    "server.redirect_url",
+                    problem,
+                    "give the redirect URI that is registered in Entra",
+                ));
                 None
             }
         });
@@ -136,14 +144,17 @@ impl MicrosoftSection {
         let login = base("microsoft.login_url", login, problems)?;
         let graph = base("microsoft.graph_url", graph, problems)?;
         microsoft::Endpoints::new(login, graph)
-            .map_err(|problem| problems.push(FieldProblem::new("microsoft", problem.to_string(), "correct the addresses")))
+            .map_err(|problem| {
+                problems.push(FieldProblem::new("microsoft", problem.to_string(), "correct the addresses"))
+            })
             .ok()
     }
 }
 
 impl SslComSection {
     pub(super) fn endpoint(&self, problems: &mut Problems) -> sslcom::Endpoint {
-        const FIX: &str = "use https://sws.sslpki.com, or https://sws-test.sslpki.com for the sandbox, which charges nothing";
+        const FIX: &str =
+            "use https://sws.sslpki.com, or https://sws-test.sslpki.com for the sandbox, which charges nothing";
         let url = match self.base_url.as_deref() {
             Some(text) => base("sslcom.base_url", text, problems),
             None => {
@@ -176,7 +187,11 @@ impl SslComSection {
     pub(super) fn statuses(&self, problems: &mut Problems) -> sslcom::StatusTable {
         let Some(rows) = self.status.clone() else { return sslcom::StatusTable::default() };
         rows.try_into().unwrap_or_else(|problem: toml::de::Error| {
-            problems.push(FieldProblem::new("sslcom.status", problem.message(), "write rows as { contains = \"…\", stage = \"…\" }"));
+            problems.push(FieldProblem::new(
+                "sslcom.status",
+                problem.message(),
+                "write rows as { contains = \"…\", stage = \"…\" }",
+            ));
             sslcom::StatusTable::default()
         })
     }
@@ -194,24 +209,37 @@ impl TimingSection {
         let create_timeout = SignedDuration::try_from(create_timeout).unwrap_or(SignedDuration::MAX);
         let least = purchase_window.saturating_add(create_timeout);
         if quiet_time <= least {
-            let problem = format!("a purchase may still be answered {least:#} after it was written down, so {quiet_time:#} is too short");
-            let fix = "make it longer than timing.purchase_window and sslcom.create_timeout together; 30m is the default";
+            let problem = format!(
+                "a purchase may still be answered {least:#} after it was written down, so {quiet_time:#} is too short"
+            );
+            let fix =
+                "make it longer than timing.purchase_window and sslcom.create_timeout together; 30m is the default";
             problems.push(FieldProblem::new("timing.quiet_time", problem, fix));
         }
-        let schedule = |name: &str, given: &Option<Vec<SignedDuration>>, default: Vec<SignedDuration>, problems: &mut Problems| {
-            let schedule = given.clone().unwrap_or(default);
-            if schedule.is_empty() || schedule.iter().any(SignedDuration::is_negative) {
-                let problem = "it is empty, or holds a negative time";
-                problems.push(FieldProblem::new(format!("timing.{name}"), problem, "write it as in [\"1m\", \"2m\", \"5m\"]"));
-            }
-            schedule
-        };
+        let schedule =
+            |name: &str, given: &Option<Vec<SignedDuration>>, default: Vec<SignedDuration>, problems: &mut Problems| {
+                let schedule = given.clone().unwrap_or(default);
+                if schedule.is_empty() || schedule.iter().any(SignedDuration::is_negative) {
+                    let problem = "it is empty, or holds a negative time";
+                    problems.push(FieldProblem::new(
+                        format!("timing.{name}"),
+                        problem,
+                        "write it as in [\"1m\", \"2m\", \"5m\"]",
+                    ));
+                }
+                schedule
+            };
         Deployment {
             purchase_window,
             quiet_time,
             look_up_after: schedule("look_up_after", &self.look_up_after, default.look_up_after.clone(), problems),
             poll_after: schedule("poll_after", &self.poll_after, default.poll_after.clone(), problems),
-            read_back_after: schedule("read_back_after", &self.read_back_after, default.read_back_after.clone(), problems),
+            read_back_after: schedule(
+                "read_back_after",
+                &self.read_back_after,
+                default.read_back_after.clone(),
+                problems,
+            ),
             retry_after: self.retry_after.unwrap_or(default.retry_after),
             failures_allowed: self.failures_allowed.unwrap_or(default.failures_allowed),
             released_per_sweep: self.released_per_sweep.unwrap_or(default.released_per_sweep),
@@ -260,7 +288,11 @@ fn base(field: &str, text: &str, problems: &mut Problems) -> Option<Url> {
 fn duration(field: &str, given: Option<SignedDuration>, most: i64, problems: &mut Problems) -> Option<Duration> {
     let given = given?;
     if given <= SignedDuration::ZERO || given > SignedDuration::from_secs(most) {
-        problems.push(FieldProblem::new(field, format!("it is not between 0 and {most} seconds"), "write it as in \"10s\" or \"5m\""));
+        problems.push(FieldProblem::new(
+            field,
+            format!("it is not between 0 and {most} seconds"),
+            "write it as in \"10s\" or \"5m\"",
+        ));
         return None;
     }
     Duration::try_from(given).ok()

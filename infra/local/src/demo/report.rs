@@ -29,7 +29,8 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn new(options: &Options, people: u64, counts: &Counts, vendors: &Vendors, started: Instant) -> Self {
         let cpu = cpu_time::ProcessTime::try_now().map(|time| time.as_duration());
-        let bought = ["bought", "validating", "issued", "importing", "imported", "held", "rejected", "expired", "failed"];
+        let bought =
+            ["bought", "validating", "issued", "importing", "imported", "held", "rejected", "expired", "failed"];
         Self {
             people,
             ordered: counts.of(&bought),

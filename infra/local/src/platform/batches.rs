@@ -1,9 +1,6 @@
 //! The rows of `batches` and of their plans.
 
-use domain::{
-    Batch, BatchId, IntegrationId, PersonId,
-    batch::PlanRow,
-};
+use domain::{Batch, BatchId, IntegrationId, PersonId, batch::PlanRow};
 use ports::{Page, PlanFilter};
 use rusqlite::{Connection, ToSql, params};
 
@@ -17,12 +14,7 @@ use super::{
 };
 
 /// A batch that exists already stays as it is, so that a repeated request does no harm.
-pub(super) fn create(
-    connection: &Connection,
-    scope: IntegrationId,
-    batch: &Batch,
-    people: &[PersonId],
-) -> Outcome<()> {
+pub(super) fn create(connection: &Connection, scope: IntegrationId, batch: &Batch, people: &[PersonId]) -> Outcome<()> {
     belongs(scope, batch.integration)?;
     let created = execute(
         connection,
@@ -50,11 +42,7 @@ pub(super) fn create(
     put_plan_rows(connection, scope, &rows)
 }
 
-pub(super) fn one(
-    connection: &Connection,
-    scope: IntegrationId,
-    batch: BatchId,
-) -> Outcome<Option<Batch>> {
+pub(super) fn one(connection: &Connection, scope: IntegrationId, batch: BatchId) -> Outcome<Option<Batch>> {
     first(
         connection,
         "SELECT body FROM batches WHERE integration = ?1 AND id = ?2",
@@ -83,10 +71,7 @@ pub(super) fn page(
 
 pub(super) fn save(connection: &Connection, scope: IntegrationId, batch: &Batch) -> Outcome<bool> {
     belongs(scope, batch.integration)?;
-    let next = Batch {
-        version: batch.version.saturating_add(1),
-        ..batch.clone()
-    };
+    let next = Batch { version: batch.version.saturating_add(1), ..batch.clone() };
     let saved = execute(
         connection,
         "UPDATE batches SET created_at = ?4, version = ?5, body = ?6
@@ -103,11 +88,7 @@ pub(super) fn save(connection: &Connection, scope: IntegrationId, batch: &Batch)
     Ok(saved == 1)
 }
 
-pub(super) fn put_plan_rows(
-    connection: &Connection,
-    scope: IntegrationId,
-    rows: &[PlanRow],
-) -> Outcome<()> {
+pub(super) fn put_plan_rows(connection: &Connection, scope: IntegrationId, rows: &[PlanRow]) -> Outcome<()> {
     for row in rows {
         execute(
             connection,
@@ -152,8 +133,6 @@ pub(super) fn plan_rows(
         let (scope, batch) = (Text(scope), Text(batch));
         let mut values: Vec<&dyn ToSql> = vec![&scope, &batch, after, &limit];
         values.extend(assessment.map(|assessment| assessment as &dyn ToSql));
-        all(connection, sql, &values, |row| {
-            Ok((row.get(0)?, from_json(row, 1)?))
-        })
+        all(connection, sql, &values, |row| Ok((row.get(0)?, from_json(row, 1)?)))
     })
 }

@@ -2,8 +2,8 @@
 //!
 //! Everything that can refuse the change is looked at before the first write, inside the transaction that writes.
 
-use domain::{BatchId, Enrollment, EnrollmentId, IntegrationId, enrollment::StateName};
 use domain::transition::Happened;
+use domain::{BatchId, Enrollment, EnrollmentId, IntegrationId, enrollment::StateName};
 use ports::{Attachment, Change, ClaimChange, Commit, Counter};
 use rusqlite::{Transaction, params};
 use uuid::Uuid;
@@ -15,21 +15,13 @@ use super::{
     statement::{execute, first},
 };
 
-pub(super) fn commit(
-    transaction: &Transaction<'_>,
-    scope: IntegrationId,
-    change: Change,
-) -> Outcome<Commit> {
+pub(super) fn commit(transaction: &Transaction<'_>, scope: IntegrationId, change: Change) -> Outcome<Commit> {
     let id = change.enrollment.id;
     integrations::belongs(scope, change.enrollment.integration)?;
     let Some(stored) = stored(transaction, scope, id)? else {
         return Ok(Commit::Stale);
     };
-    let version = change
-        .enrollment
-        .version
-        .checked_add(1)
-        .ok_or("the version cannot be counted up")?;
+    let version = change.enrollment.version.checked_add(1).ok_or("the version cannot be counted up")?;
     if stored.version == version && stored.written_by == Some(change.run) {
         // The run writes this change again because the answer to the first write was lost. What is stored was won
         // by it, and everything beside the row was written with it.
@@ -43,11 +35,7 @@ pub(super) fn commit(
     if let Some(refused) = refusal(transaction, scope, &change)? {
         return Ok(refused);
     }
-    let row = Enrollment {
-        version,
-        written_by: Some(change.run),
-        ..change.enrollment
-    };
+    let row = Enrollment { version, written_by: Some(change.run), ..change.enrollment };
     write_row(transaction, scope, &stored, &row)?;
     append(transaction, scope, id, &change.happened)?;
     if let Some(claim) = &change.claim {
@@ -84,11 +72,7 @@ struct Stored {
     batch: BatchId,
 }
 
-fn stored(
-    transaction: &Transaction<'_>,
-    scope: IntegrationId,
-    id: EnrollmentId,
-) -> Outcome<Option<Stored>> {
+fn stored(transaction: &Transaction<'_>, scope: IntegrationId, id: EnrollmentId) -> Outcome<Option<Stored>> {
     first(
         transaction,
         "SELECT version, written_by, state, batch FROM enrollments WHERE integration = ?1 AND id = ?2",
@@ -105,11 +89,7 @@ fn stored(
     )
 }
 
-fn refusal(
-    transaction: &Transaction<'_>,
-    scope: IntegrationId,
-    change: &Change,
-) -> Outcome<Option<Commit>> {
+fn refusal(transaction: &Transaction<'_>, scope: IntegrationId, change: &Change) -> Outcome<Option<Commit>> {
     let id = change.enrollment.id;
     if let Some(ClaimChange::Take { claim, from }) = &change.claim
         && let Some(holder) = enrollments::claim_holder(transaction, scope, claim)?
@@ -135,12 +115,7 @@ fn refusal(
     Ok(None)
 }
 
-fn write_row(
-    transaction: &Transaction<'_>,
-    scope: IntegrationId,
-    stored: &Stored,
-    row: &Enrollment,
-) -> Outcome<()> {
+fn write_row(transaction: &Transaction<'_>, scope: IntegrationId, stored: &Stored, row: &Enrollment) -> Outcome<()> {
     let state = row.state.name();
     if row.batch != stored.batch {
         return Err(Fault::from("an enrollment does not change its batch"));
@@ -169,12 +144,7 @@ fn write_row(
     Ok(())
 }
 
-fn append(
-    transaction: &Transaction<'_>,
-    scope: IntegrationId,
-    id: EnrollmentId,
-    happened: &[Happened],
-) -> Outcome<()> {
+fn append(transaction: &Transaction<'_>, scope: IntegrationId, id: EnrollmentId, happened: &[Happened]) -> Outcome<()> {
     for event in happened {
         execute(
             transaction,

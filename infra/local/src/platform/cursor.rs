@@ -21,10 +21,7 @@ pub(super) fn page<K, T>(
 where
     K: Serialize + DeserializeOwned,
 {
-    let nothing = Page {
-        items: Vec::new(),
-        next: None,
-    };
+    let nothing = Page { items: Vec::new(), next: None };
     let limit = limit.min(LONGEST);
     let key = match after {
         None => Some(start),

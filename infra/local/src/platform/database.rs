@@ -31,14 +31,8 @@ struct Shared {
 
 impl Database {
     /// Takes over the writing connection that [`connect_writer`] made, and opens the readers beside it.
-    pub(super) fn new(
-        path: &Path,
-        writer: Connection,
-        directory_lock: File,
-    ) -> Result<Self, OpenError> {
-        let readers = (0..READERS)
-            .map(|_| connect_reader(path))
-            .collect::<Result<Vec<_>, _>>()?;
+    pub(super) fn new(path: &Path, writer: Connection, directory_lock: File) -> Result<Self, OpenError> {
+        let readers = (0..READERS).map(|_| connect_reader(path)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self(Arc::new(Shared {
             writer: Arc::new(tokio::sync::Mutex::new(writer)),
             readers: Mutex::new(readers),
@@ -60,8 +54,7 @@ impl Database {
         off_the_runtime(doing, move || {
             let _outlives_the_connection = shared;
             let mut connection = connection;
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let answer = work(&transaction)?;
             transaction.commit()?;
             Ok(answer)
@@ -94,17 +87,11 @@ struct Reader {
 impl Reader {
     fn lend(home: Arc<Shared>, permit: OwnedSemaphorePermit) -> Outcome<Self> {
         let connection = home.idle().pop();
-        Ok(Self {
-            connection,
-            home,
-            _permit: permit,
-        })
+        Ok(Self { connection, home, _permit: permit })
     }
 
     fn connection(&self) -> Outcome<&Connection> {
-        self.connection
-            .as_ref()
-            .ok_or_else(|| "more permits than reading connections".into())
+        self.connection.as_ref().ok_or_else(|| "more permits than reading connections".into())
     }
 }
 
@@ -133,10 +120,8 @@ async fn off_the_runtime<T: Send + 'static>(
 
 /// Opens the file for writing and brings its schema to this release's version.
 pub(super) fn connect_writer(path: &Path) -> Result<Connection, OpenError> {
-    let mut connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+    let mut connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // In WAL mode NORMAL may lose the last commits when the power fails. The last commit may be what stands between
     // a restart and buying the same certificate again.
@@ -149,10 +134,8 @@ pub(super) fn connect_writer(path: &Path) -> Result<Connection, OpenError> {
 }
 
 fn connect_reader(path: &Path) -> Result<Connection, OpenError> {
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     configure(&connection)?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
@@ -173,8 +156,7 @@ fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     for step in MIGRATIONS {
         known += 1;
         if known > found {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             transaction.execute_batch(step)?;
             transaction.pragma_update(None, "user_version", known)?;
             transaction.commit()?;
@@ -211,9 +193,7 @@ impl Database {
                     seen.insert(statement.sql().into_owned());
                 }
             };
-            connection
-                .trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(note))
-                .expect("the bundled SQLite can trace");
+            connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(note)).expect("the bundled SQLite can trace");
         };
         collect(&mut self.0.writer.try_lock().expect("nobody writes yet"));
         self.0.idle().iter_mut().for_each(collect);
@@ -244,14 +224,9 @@ mod tests {
     fn a_file_of_a_newer_release_is_refused() {
         let file = file();
         let connection = connect_writer(file.path()).expect("a new database");
-        connection
-            .pragma_update(None, "user_version", 99)
-            .expect("writable");
+        connection.pragma_update(None, "user_version", 99).expect("writable");
         drop(connection);
-        assert!(matches!(
-            connect_writer(file.path()),
-            Err(OpenError::Newer { found: 99, .. })
-        ));
+        assert!(matches!(connect_writer(file.path()), Err(OpenError::Newer { found: 99, .. })));
     }
 
     #[test]
@@ -260,9 +235,7 @@ mod tests {
         let connection = connect_writer(file.path()).expect("a new database");
         let pragma = |name| -> String {
             connection
-                .pragma_query_value(None, name, |row| {
-                    row.get::<_, rusqlite::types::Value>(0)
-                })
+                .pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
                 .map(|value| format!("{value:?}"))
                 .expect("a pragma")
         };
@@ -297,13 +270,9 @@ mod tests {
             let panicked: Result<(), _> = database.read("panic", |_| panic!("on purpose")).await;
             assert!(panicked.is_err());
         }
-        let written = database
-            .write("insert", move |db| Ok(db.execute(insert, [])?))
-            .await;
+        let written = database.write("insert", move |db| Ok(db.execute(insert, [])?)).await;
         assert_eq!(written.expect("nothing is in the way"), 1);
-        let refused = database
-            .read("insert", move |db| Ok(db.execute(insert, [])?))
-            .await;
+        let refused = database.read("insert", move |db| Ok(db.execute(insert, [])?)).await;
         assert!(refused.is_err(), "a reader does not write");
     }
 }

@@ -1,7 +1,7 @@
 //! Reading enrollments and what lies beside them. Writing them is the business of `commit`.
 
-use domain::{BatchId, Claim, Enrollment, EnrollmentId, IntegrationId, enrollment::StateName};
 use domain::transition::Happened;
+use domain::{BatchId, Claim, Enrollment, EnrollmentId, IntegrationId, enrollment::StateName};
 use jiff::Timestamp;
 use ports::{Attachment, Due, EnrollmentFilter, HookOwner, Page};
 use rusqlite::{Connection, ToSql, params};
@@ -14,11 +14,7 @@ use super::{
     statement::{all, execute, first},
 };
 
-pub(super) fn one(
-    connection: &Connection,
-    scope: IntegrationId,
-    id: EnrollmentId,
-) -> Outcome<Option<Enrollment>> {
+pub(super) fn one(connection: &Connection, scope: IntegrationId, id: EnrollmentId) -> Outcome<Option<Enrollment>> {
     first(
         connection,
         "SELECT body FROM enrollments WHERE integration = ?1 AND id = ?2",
@@ -47,28 +43,18 @@ pub(super) fn page(
     }
     let (sql, wanted) = match filter {
         EnrollmentFilter::Everything => (newest_first!(""), vec![]),
-        EnrollmentFilter::State(state) => (
-            newest_first!(" AND state = ?5"),
-            vec![state.as_str().to_owned()],
-        ),
-        EnrollmentFilter::Batch(batch) => {
-            (newest_first!(" AND batch = ?5"), vec![batch.to_string()])
+        EnrollmentFilter::State(state) => (newest_first!(" AND state = ?5"), vec![state.as_str().to_owned()]),
+        EnrollmentFilter::Batch(batch) => (newest_first!(" AND batch = ?5"), vec![batch.to_string()]),
+        EnrollmentFilter::BatchState(batch, state) => {
+            (newest_first!(" AND batch = ?5 AND state = ?6"), vec![batch.to_string(), state.as_str().to_owned()])
         }
-        EnrollmentFilter::BatchState(batch, state) => (
-            newest_first!(" AND batch = ?5 AND state = ?6"),
-            vec![batch.to_string(), state.as_str().to_owned()],
-        ),
-        EnrollmentFilter::Person(person) => {
-            (newest_first!(" AND person = ?5"), vec![person.to_string()])
-        }
+        EnrollmentFilter::Person(person) => (newest_first!(" AND person = ?5"), vec![person.to_string()]),
     };
     cursor::page(AFTER_THE_NEWEST, after, limit, |(at, id), limit| {
         let scope = Text(scope);
         let mut values: Vec<&dyn ToSql> = vec![&scope, at, id, &limit];
         values.extend(wanted.iter().map(|column| column as &dyn ToSql));
-        all(connection, sql, &values, |row| {
-            Ok(((row.get(0)?, row.get(1)?), from_json(row, 2)?))
-        })
+        all(connection, sql, &values, |row| Ok(((row.get(0)?, row.get(1)?), from_json(row, 2)?)))
     })
 }
 
@@ -77,11 +63,7 @@ pub(super) fn page(
 pub(super) const AFTER_THE_NEWEST: (i64, String) = (i64::MAX, String::new());
 
 /// The first of each integration, then the second of each, and so on.
-pub(super) fn due(
-    connection: &Connection,
-    now: Timestamp,
-    per_integration: usize,
-) -> Outcome<Vec<Due>> {
+pub(super) fn due(connection: &Connection, now: Timestamp, per_integration: usize) -> Outcome<Vec<Due>> {
     let limit = i64::try_from(per_integration)?;
     let mut due = Vec::new();
     for integration in integrations::ids(connection)? {
@@ -90,13 +72,7 @@ pub(super) fn due(
             "SELECT id, due_at FROM enrollments WHERE integration = ?1 AND due_at <= ?2
              ORDER BY due_at, id LIMIT ?3",
             params![Text(integration), nanoseconds(now), limit],
-            |row| {
-                Ok(Due {
-                    integration,
-                    enrollment: row.get_ref(0)?.as_str()?.parse()?,
-                    due_at: time(row.get(1)?)?,
-                })
-            },
+            |row| Ok(Due { integration, enrollment: row.get_ref(0)?.as_str()?.parse()?, due_at: time(row.get(1)?)? }),
         )?;
         due.extend(oldest_first.into_iter().enumerate());
     }
@@ -119,13 +95,7 @@ pub(super) fn move_due(
         connection,
         "UPDATE enrollments SET due_at = ?4, body = json_set(body, '$.due_at', ?5)
          WHERE integration = ?1 AND id = ?2 AND due_at = ?3",
-        params![
-            Text(scope),
-            Text(id),
-            nanoseconds(from),
-            nanoseconds(to),
-            Text(to)
-        ],
+        params![Text(scope), Text(id), nanoseconds(from), nanoseconds(to), Text(to)],
     )?;
     Ok(moved == 1)
 }
@@ -191,17 +161,12 @@ pub(super) fn order_owner(
 }
 
 pub(super) fn hook_owner(connection: &Connection, token_hash: &str) -> Outcome<Option<HookOwner>> {
-    first(
-        connection,
-        "SELECT integration, enrollment FROM hooks WHERE token_hash = ?1",
-        params![token_hash],
-        |row| {
-            Ok(HookOwner {
-                integration: row.get_ref(0)?.as_str()?.parse()?,
-                enrollment: row.get_ref(1)?.as_str()?.parse()?,
-            })
-        },
-    )
+    first(connection, "SELECT integration, enrollment FROM hooks WHERE token_hash = ?1", params![token_hash], |row| {
+        Ok(HookOwner {
+            integration: row.get_ref(0)?.as_str()?.parse()?,
+            enrollment: row.get_ref(1)?.as_str()?.parse()?,
+        })
+    })
 }
 
 /// States without enrollments are left out; the others come in the order of an enrollment's life.
@@ -224,12 +189,7 @@ pub(super) fn counts(
 }
 
 /// Counts an enrollment that came into a state, for its batch and for the integration.
-pub(super) fn count_in(
-    connection: &Connection,
-    scope: IntegrationId,
-    batch: BatchId,
-    state: StateName,
-) -> Outcome<()> {
+pub(super) fn count_in(connection: &Connection, scope: IntegrationId, batch: BatchId, state: StateName) -> Outcome<()> {
     for key in [count_key(None), count_key(Some(batch))] {
         execute(
             connection,
@@ -263,11 +223,7 @@ fn count_key(batch: Option<BatchId>) -> String {
     batch.map_or_else(String::new, |batch| batch.to_string())
 }
 
-pub(super) fn create(
-    connection: &Connection,
-    scope: IntegrationId,
-    enrollments: &[Enrollment],
-) -> Outcome<()> {
+pub(super) fn create(connection: &Connection, scope: IntegrationId, enrollments: &[Enrollment]) -> Outcome<()> {
     for enrollment in enrollments {
         integrations::belongs(scope, enrollment.integration)?;
         let state = enrollment.state.name();

@@ -29,19 +29,10 @@ pub(super) fn create(connection: &Connection, integration: &Integration) -> Outc
 }
 
 pub(super) fn one(connection: &Connection, id: IntegrationId) -> Outcome<Option<Integration>> {
-    first(
-        connection,
-        "SELECT body FROM integrations WHERE id = ?1",
-        params![Text(id)],
-        |row| from_json(row, 0),
-    )
+    first(connection, "SELECT body FROM integrations WHERE id = ?1", params![Text(id)], |row| from_json(row, 0))
 }
 
-pub(super) fn page(
-    connection: &Connection,
-    after: Option<&str>,
-    limit: usize,
-) -> Outcome<Page<Integration>> {
+pub(super) fn page(connection: &Connection, after: Option<&str>, limit: usize) -> Outcome<Page<Integration>> {
     cursor::page(String::new(), after, limit, |after, limit| {
         all(
             connection,
@@ -53,25 +44,13 @@ pub(super) fn page(
 }
 
 pub(super) fn ids(connection: &Connection) -> Outcome<Vec<IntegrationId>> {
-    all(
-        connection,
-        "SELECT id FROM integrations ORDER BY id",
-        &[],
-        |row| Ok(row.get_ref(0)?.as_str()?.parse()?),
-    )
+    all(connection, "SELECT id FROM integrations ORDER BY id", &[], |row| Ok(row.get_ref(0)?.as_str()?.parse()?))
 }
 
 /// False as well when another integration has the cloud and tenant that the row now names.
-pub(super) fn save(
-    connection: &Connection,
-    scope: IntegrationId,
-    integration: &Integration,
-) -> Outcome<bool> {
+pub(super) fn save(connection: &Connection, scope: IntegrationId, integration: &Integration) -> Outcome<bool> {
     belongs(scope, integration.id)?;
-    let next = Integration {
-        version: integration.version.saturating_add(1),
-        ..integration.clone()
-    };
+    let next = Integration { version: integration.version.saturating_add(1), ..integration.clone() };
     let saved = execute(
         connection,
         "UPDATE OR IGNORE integrations SET cloud = ?3, tenant = ?4, version = ?5, body = ?6

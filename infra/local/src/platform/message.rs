@@ -6,10 +6,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 /// The body of the job's message.
 pub fn write(job: &Job) -> Result<String, serde_json::Error> {
     fn body<T: Serialize>(message: &T) -> Result<String, serde_json::Error> {
-        serde_json::to_string(&Body {
-            v: VERSION,
-            message,
-        })
+        serde_json::to_string(&Body { v: VERSION, message })
     }
     match job {
         Job::ImportPeople(message) => body(message),
@@ -30,10 +27,7 @@ pub fn read(queue: QueueName, body: &str) -> Result<Job, Unreadable> {
     struct Version {
         v: u64,
     }
-    let unreadable = |problem: serde_json::Error| Unreadable::Body {
-        queue,
-        reason: problem.to_string(),
-    };
+    let unreadable = |problem: serde_json::Error| Unreadable::Body { queue, reason: problem.to_string() };
     let Version { v: found } = serde_json::from_str(body).map_err(unreadable)?;
     if found != u64::from(VERSION) {
         return Err(Unreadable::Version { found });
@@ -70,19 +64,10 @@ mod tests {
             Job::ImportPeople(ImportPeople { integration }),
             Job::Batch(BatchJob::Plan { integration, batch }),
             Job::Batch(BatchJob::Approve { integration, batch }),
-            Job::PlaceOrder(PlaceOrder {
-                integration,
-                enrollment,
-            }),
-            Job::CheckOrder(CheckOrder::One {
-                integration,
-                enrollment,
-            }),
+            Job::PlaceOrder(PlaceOrder { integration, enrollment }),
+            Job::CheckOrder(CheckOrder::One { integration, enrollment }),
             Job::CheckOrder(CheckOrder::LookUp { integration }),
-            Job::ImportPfx(ImportPfx {
-                integration,
-                enrollment,
-            }),
+            Job::ImportPfx(ImportPfx { integration, enrollment }),
         ] {
             let body = write(&job).expect("a job is JSON");
             assert_eq!(read(job.queue(), &body).expect("its own form"), job);
@@ -94,32 +79,15 @@ mod tests {
     fn a_message_of_the_first_release_is_read_and_a_new_field_does_not_disturb() {
         let body = r#"{"v":1,"integration":"00000000-0000-0000-0000-000000000001",
             "enrollment":"00000000-0000-0000-0000-000000000003","trace":"x"}"#;
-        assert!(matches!(
-            read(QueueName::OrderPlacement, body),
-            Ok(Job::PlaceOrder(_))
-        ));
+        assert!(matches!(read(QueueName::OrderPlacement, body), Ok(Job::PlaceOrder(_))));
     }
 
     #[test]
     fn what_is_no_message_says_what_it_is() {
         let read = |body| read(QueueName::OrderCheck, body);
-        assert!(matches!(
-            read(r#"{"v":7}"#),
-            Err(Unreadable::Version { found: 7 })
-        ));
-        for body in [
-            "",
-            "not json",
-            "[]",
-            "{}",
-            r#"{"v":1}"#,
-            r#"{"v":1,"do":"buy"}"#,
-            r#"{"v":-1}"#,
-        ] {
-            assert!(
-                matches!(read(body), Err(Unreadable::Body { .. })),
-                "{body:?}"
-            );
+        assert!(matches!(read(r#"{"v":7}"#), Err(Unreadable::Version { found: 7 })));
+        for body in ["", "not json", "[]", "{}", r#"{"v":1}"#, r#"{"v":1,"do":"buy"}"#, r#"{"v":-1}"#] {
+            assert!(matches!(read(body), Err(Unreadable::Body { .. })), "{body:?}");
         }
     }
 }

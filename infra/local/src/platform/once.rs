@@ -26,17 +26,10 @@ pub(super) fn take_authorize_state(
     hash: &str,
     now: Timestamp,
 ) -> Outcome<Option<AuthorizeState>> {
-    execute(
-        connection,
-        "DELETE FROM authorize_states WHERE expires_at <= ?1",
-        params![nanoseconds(now)],
-    )?;
-    first(
-        connection,
-        "DELETE FROM authorize_states WHERE hash = ?1 RETURNING body",
-        params![hash],
-        |row| from_json(row, 0),
-    )
+    execute(connection, "DELETE FROM authorize_states WHERE expires_at <= ?1", params![nanoseconds(now)])?;
+    first(connection, "DELETE FROM authorize_states WHERE hash = ?1 RETURNING body", params![hash], |row| {
+        from_json(row, 0)
+    })
 }
 
 /// Answers what is known of the key, `None` the first time. The first answer that is given stays.
@@ -48,11 +41,7 @@ pub(super) fn idempotent(
     expires_at: Timestamp,
     now: Timestamp,
 ) -> Outcome<Option<(String, Option<String>)>> {
-    execute(
-        connection,
-        "DELETE FROM idempotency WHERE expires_at <= ?1",
-        params![nanoseconds(now)],
-    )?;
+    execute(connection, "DELETE FROM idempotency WHERE expires_at <= ?1", params![nanoseconds(now)])?;
     let created = execute(
         connection,
         "INSERT INTO idempotency (key, body_hash, answer, expires_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
@@ -66,10 +55,7 @@ pub(super) fn idempotent(
         "UPDATE idempotency SET answer = ?3 WHERE key = ?1 AND body_hash = ?2 AND answer IS NULL",
         params![key, body_hash, answer],
     )?;
-    first(
-        connection,
-        "SELECT body_hash, answer FROM idempotency WHERE key = ?1",
-        params![key],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )
+    first(connection, "SELECT body_hash, answer FROM idempotency WHERE key = ?1", params![key], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })
 }

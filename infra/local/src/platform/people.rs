@@ -38,11 +38,7 @@ pub(super) fn put(connection: &Connection, scope: IntegrationId, people: &[Perso
     Ok(())
 }
 
-pub(super) fn mark_left(
-    connection: &Connection,
-    scope: IntegrationId,
-    generation: u64,
-) -> Outcome<u64> {
+pub(super) fn mark_left(connection: &Connection, scope: IntegrationId, generation: u64) -> Outcome<u64> {
     let left = execute(
         connection,
         "UPDATE people SET gone = 1, body = json_set(body, '$.left', json('true'))
@@ -52,11 +48,7 @@ pub(super) fn mark_left(
     Ok(u64::try_from(left)?)
 }
 
-pub(super) fn mark_person_left(
-    connection: &Connection,
-    scope: IntegrationId,
-    person: PersonId,
-) -> Outcome<()> {
+pub(super) fn mark_person_left(connection: &Connection, scope: IntegrationId, person: PersonId) -> Outcome<()> {
     execute(
         connection,
         "UPDATE people SET gone = 1, body = json_set(body, '$.left', json('true'))
@@ -66,11 +58,7 @@ pub(super) fn mark_person_left(
     Ok(())
 }
 
-pub(super) fn one(
-    connection: &Connection,
-    scope: IntegrationId,
-    person: PersonId,
-) -> Outcome<Option<Person>> {
+pub(super) fn one(connection: &Connection, scope: IntegrationId, person: PersonId) -> Outcome<Option<Person>> {
     first(
         connection,
         "SELECT body FROM people WHERE integration = ?1 AND id = ?2",
@@ -113,21 +101,14 @@ pub(super) fn page(
     cursor::page(start.clone(), after, limit, |after, limit| {
         // A cursor of another prefix must not lead out of this one.
         let (key, id) = after.max(&start);
-        all(
-            connection,
-            sql,
-            params![Text(scope), key, id, end, limit],
-            |row| Ok(((row.get(0)?, row.get(1)?), from_json(row, 2)?)),
-        )
+        all(connection, sql, params![Text(scope), key, id, end, limit], |row| {
+            Ok(((row.get(0)?, row.get(1)?), from_json(row, 2)?))
+        })
     })
 }
 
 /// One person counts once, also when both of their addresses are this one.
-pub(super) fn with_address(
-    connection: &Connection,
-    scope: IntegrationId,
-    folded: &str,
-) -> Outcome<u32> {
+pub(super) fn with_address(connection: &Connection, scope: IntegrationId, folded: &str) -> Outcome<u32> {
     let people = first(
         connection,
         "SELECT count(*) FROM (
@@ -141,16 +122,11 @@ pub(super) fn with_address(
     Ok(people.unwrap_or(0))
 }
 
-pub(super) fn directory_cursor(
-    connection: &Connection,
-    scope: IntegrationId,
-) -> Outcome<DirectoryCursor> {
-    let stored = first(
-        connection,
-        "SELECT body FROM directory_cursors WHERE integration = ?1",
-        params![Text(scope)],
-        |row| from_json(row, 0),
-    )?;
+pub(super) fn directory_cursor(connection: &Connection, scope: IntegrationId) -> Outcome<DirectoryCursor> {
+    let stored =
+        first(connection, "SELECT body FROM directory_cursors WHERE integration = ?1", params![Text(scope)], |row| {
+            from_json(row, 0)
+        })?;
     Ok(stored.unwrap_or_default())
 }
 
@@ -162,10 +138,7 @@ pub(super) fn save_directory_cursor(
     if directory_cursor(connection, scope)?.version != cursor.version {
         return Ok(false);
     }
-    let next = DirectoryCursor {
-        version: cursor.version.saturating_add(1),
-        ..cursor.clone()
-    };
+    let next = DirectoryCursor { version: cursor.version.saturating_add(1), ..cursor.clone() };
     execute(
         connection,
         "INSERT INTO directory_cursors (integration, version, body) VALUES (?1, ?2, ?3)
@@ -188,9 +161,6 @@ fn shown_address(person: &Person) -> &str {
 /// As [`Mailbox::fold`], and for what is no mailbox at least without letter case.
 fn fold_address(address: &str) -> Option<String> {
     let address = address.trim();
-    (!address.is_empty()).then(|| {
-        address
-            .parse::<Mailbox>()
-            .map_or_else(|_| fold_case(address), |mailbox| mailbox.fold())
-    })
+    (!address.is_empty())
+        .then(|| address.parse::<Mailbox>().map_or_else(|_| fold_case(address), |mailbox| mailbox.fold()))
 }

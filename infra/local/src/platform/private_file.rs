@@ -46,10 +46,7 @@ pub(super) fn open_lock(path: &Path) -> io::Result<File> {
 
 /// Whether other users of the machine may read the file. Windows has no such bits: there, a user's own folders are
 /// closed to others.
-#[cfg_attr(
-    not(unix),
-    expect(unused_variables, reason = "nothing to look at without mode bits")
-)]
+#[cfg_attr(not(unix), expect(unused_variables, reason = "nothing to look at without mode bits"))]
 pub(super) fn is_exposed(metadata: &Metadata) -> bool {
     #[cfg(unix)]
     let exposed = metadata.permissions().mode() & 0o077 != 0;

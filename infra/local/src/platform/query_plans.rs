@@ -17,9 +17,8 @@ use domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 use ports::{
-    Attachment, AuthorizeState, Change, ClaimChange, Counter, DirectoryCursor, EnrollmentFilter,
-    IntegrationStore, IntuneRecord, PeopleFilter, PlanFilter, Platform, PlatformError, Queue,
-    SecretKind, Store, Vault, Vendor,
+    Attachment, AuthorizeState, Change, ClaimChange, Counter, DirectoryCursor, EnrollmentFilter, IntegrationStore,
+    IntuneRecord, PeopleFilter, PlanFilter, Platform, PlatformError, Queue, SecretKind, Store, Vault, Vendor,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -33,8 +32,7 @@ const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 #[tokio::test]
 async fn no_statement_reads_a_whole_table() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let platform =
-        LocalPlatform::open(directory.path(), Arc::new(|| NOW)).expect("a new platform");
+    let platform = LocalPlatform::open(directory.path(), Arc::new(|| NOW)).expect("a new platform");
     let seen = Arc::new(Mutex::new(BTreeSet::new()));
     platform.store.database().trace(&seen);
     walk(&platform).await.expect("every method works");
@@ -88,19 +86,14 @@ async fn walk(platform: &LocalPlatform) -> Result<(), PlatformError> {
     rows.mark_person_left(person.id).await?;
     rows.person(person.id).await?;
     let prefix = String::from("a");
-    for filter in [
-        PeopleFilter::Everybody,
-        PeopleFilter::Name {
-            prefix: prefix.clone(),
-        },
-        PeopleFilter::Address { prefix },
-    ] {
+    for filter in
+        [PeopleFilter::Everybody, PeopleFilter::Name { prefix: prefix.clone() }, PeopleFilter::Address { prefix }]
+    {
         rows.people(&filter, None, 5).await?;
     }
     rows.people_with_address("a@example.com").await?;
     rows.directory_cursor().await?;
-    rows.save_directory_cursor(&DirectoryCursor::default())
-        .await?;
+    rows.save_directory_cursor(&DirectoryCursor::default()).await?;
 
     walk_batches(platform).await?;
     walk_enrollments(platform).await?;
@@ -117,13 +110,7 @@ async fn walk(platform: &LocalPlatform) -> Result<(), PlatformError> {
     rows.pause(Vendor::Intune, NOW).await?;
     rows.paused_until(Vendor::Intune).await?;
     rows.bought_on(day()).await?;
-    let entry = AuditEntry {
-        at: NOW,
-        by: "a".into(),
-        action: "b".into(),
-        subject: "c".into(),
-        detail: "d".into(),
-    };
+    let entry = AuditEntry { at: NOW, by: "a".into(), action: "b".into(), subject: "c".into(), detail: "d".into() };
     rows.append_audit(&entry).await?;
     rows.audit(None, 5).await?;
 
@@ -143,9 +130,7 @@ async fn walk(platform: &LocalPlatform) -> Result<(), PlatformError> {
     }
 
     let vault = platform.vault();
-    vault
-        .put_secret(id, SecretKind::Entra, "s".to_owned().into())
-        .await?;
+    vault.put_secret(id, SecretKind::Entra, "s".to_owned().into()).await?;
     vault.secret(id, SecretKind::Entra).await?;
     walk_queue(platform).await
 }
@@ -157,19 +142,9 @@ async fn walk_batches(platform: &LocalPlatform) -> Result<(), PlatformError> {
     rows.batch(batch.id).await?;
     rows.batches(None, 5).await?;
     rows.save_batch(&batch).await?;
-    let row = PlanRow {
-        batch: batch.id,
-        person: PersonId(ID),
-        assessment: None,
-        enrollment: None,
-        ground: None,
-    };
+    let row = PlanRow { batch: batch.id, person: PersonId(ID), assessment: None, enrollment: None, ground: None };
     rows.put_plan_rows(&[row]).await?;
-    for filter in [
-        PlanFilter::Everybody,
-        PlanFilter::Unplanned,
-        PlanFilter::Assessment("new".into()),
-    ] {
+    for filter in [PlanFilter::Everybody, PlanFilter::Unplanned, PlanFilter::Assessment("new".into())] {
         rows.plan_rows(batch.id, &filter, None, 5).await?;
     }
     Ok(())
@@ -180,37 +155,21 @@ async fn walk_enrollments(platform: &LocalPlatform) -> Result<(), PlatformError>
     let rows = store.of(IntegrationId(ID));
     let row: Enrollment = read(enrollment());
     rows.create_enrollments(std::slice::from_ref(&row)).await?;
-    let happened = Happened {
-        at: NOW,
-        by: Actor::step("test"),
-        what: Event::Approved,
-        request_ids: vec![],
-    };
+    let happened = Happened { at: NOW, by: Actor::step("test"), what: Event::Approved, request_ids: vec![] };
     let next = domain::transition::apply(&row, &happened).expect("planned rows can be approved");
     let claim = row.claim();
     let mut change = Change::new(next.clone(), happened, ID);
-    change.claim = Some(ClaimChange::Take {
-        claim: claim.clone(),
-        from: None,
-    });
+    change.claim = Some(ClaimChange::Take { claim: claim.clone(), from: None });
     change.references = vec!["co-1".into()];
-    change.attachments = vec![
-        (Attachment::SealedKey, Some(vec![1])),
-        (Attachment::CertificateChain, None),
-    ];
+    change.attachments = vec![(Attachment::SealedKey, Some(vec![1])), (Attachment::CertificateChain, None)];
     change.hook = Some("h".into());
-    change.count = Some(Counter {
-        day: day(),
-        limit: 1,
-    });
+    change.count = Some(Counter { day: day(), limit: 1 });
     rows.commit(change.clone()).await?;
     rows.commit(change.clone()).await?;
     change.enrollment.version = 1;
     change.run = Uuid::from_u128(2);
     change.count = None;
-    change.claim = Some(ClaimChange::Release {
-        claim: claim.clone(),
-    });
+    change.claim = Some(ClaimChange::Release { claim: claim.clone() });
     rows.commit(change).await?;
 
     rows.enrollment(id).await?;
@@ -225,8 +184,7 @@ async fn walk_enrollments(platform: &LocalPlatform) -> Result<(), PlatformError>
     }
     store.due(NOW, 5).await?;
     let due = next.due_at.expect("a requested row is due");
-    rows.move_due(id, due, due + SignedDuration::from_secs(1))
-        .await?;
+    rows.move_due(id, due, due + SignedDuration::from_secs(1)).await?;
     rows.timeline(id, None, 5).await?;
     rows.attachment(id, Attachment::SealedKey).await?;
     rows.claim(&claim).await?;
@@ -238,9 +196,7 @@ async fn walk_enrollments(platform: &LocalPlatform) -> Result<(), PlatformError>
 
 async fn walk_queue(platform: &LocalPlatform) -> Result<(), PlatformError> {
     let (queue, name) = (platform.queue(), QueueName::UserImport);
-    let job = Job::ImportPeople(ImportPeople {
-        integration: IntegrationId(ID),
-    });
+    let job = Job::ImportPeople(ImportPeople { integration: IntegrationId(ID) });
     queue.send(vec![job.clone(), job], Duration::ZERO).await?;
     for _ in 0..5 {
         for message in queue.receive(name, 1).await? {
@@ -257,11 +213,7 @@ async fn walk_queue(platform: &LocalPlatform) -> Result<(), PlatformError> {
     for letter in queue.unsettled(name).await? {
         queue.settle(letter.id).await?;
     }
-    platform
-        .store
-        .database()
-        .write("release", |db| super::queue::release_in_flight(db, NOW))
-        .await?;
+    platform.store.database().write("release", |db| super::queue::release_in_flight(db, NOW)).await?;
     Ok(())
 }
 

@@ -69,24 +69,14 @@ pub struct Depth {
 impl LocalQueue {
     pub(super) fn new(database: Database, clock: Clock) -> Self {
         let changed = QueueName::ALL.map(|queue| (queue, watch::Sender::new(())));
-        Self {
-            database,
-            clock,
-            changed: Arc::new(changed.into()),
-        }
+        Self { database, clock, changed: Arc::new(changed.into()) }
     }
 
     /// Hands out at most `max` messages and hides them for [`VISIBILITY`]. Messages that were handed out
     /// [`LONGEST_LIFE`] times become dead letters instead.
-    pub async fn receive(
-        &self,
-        queue: QueueName,
-        max: usize,
-    ) -> Result<Vec<Received>, PlatformError> {
+    pub async fn receive(&self, queue: QueueName, max: usize) -> Result<Vec<Received>, PlatformError> {
         let now = (self.clock)();
-        self.database
-            .write("receive messages", move |db| receive(db, queue, max, now))
-            .await
+        self.database.write("receive messages", move |db| receive(db, queue, max, now)).await
     }
 
     /// The message was handled. False when the receipt is not the latest: somebody else has the message by now.
@@ -94,22 +84,14 @@ impl LocalQueue {
         let receipt = receipt.to_owned();
         self.database
             .write("delete a message", move |db| {
-                let deleted = execute(
-                    db,
-                    "DELETE FROM messages WHERE receipt = ?1",
-                    params![receipt],
-                )?;
+                let deleted = execute(db, "DELETE FROM messages WHERE receipt = ?1", params![receipt])?;
                 Ok(deleted == 1)
             })
             .await
     }
 
     /// The message was not handled; it is handed out again after `delay`. False as with [`LocalQueue::delete`].
-    pub async fn release(
-        &self,
-        receipt: &str,
-        delay: SignedDuration,
-    ) -> Result<bool, PlatformError> {
+    pub async fn release(&self, receipt: &str, delay: SignedDuration) -> Result<bool, PlatformError> {
         let receipt = receipt.to_owned();
         let visible_at = self.after(delay);
         let queue = self
@@ -128,10 +110,7 @@ impl LocalQueue {
     }
 
     /// When the next message of the queue can be received; past when one can be already.
-    pub async fn next_visible_at(
-        &self,
-        queue: QueueName,
-    ) -> Result<Option<Timestamp>, PlatformError> {
+    pub async fn next_visible_at(&self, queue: QueueName) -> Result<Option<Timestamp>, PlatformError> {
         self.database
             .read("look at a queue", move |db| {
                 first(
@@ -154,9 +133,7 @@ impl LocalQueue {
 
     pub async fn depth(&self, queue: QueueName) -> Result<Depth, PlatformError> {
         let now = (self.clock)();
-        self.database
-            .read("measure a queue", move |db| depth(db, queue, now))
-            .await
+        self.database.read("measure a queue", move |db| depth(db, queue, now)).await
     }
 
     /// The latest dead letters of all queues, newest first, at most 1,000.
@@ -190,12 +167,7 @@ impl LocalQueue {
     pub async fn settle(&self, letter: i64) -> Result<(), PlatformError> {
         self.database
             .write("settle a dead letter", move |db| {
-                execute(
-                    db,
-                    "UPDATE dead_letters SET settled = 1 WHERE id = ?1",
-                    params![letter],
-                )
-                .map(drop)
+                execute(db, "UPDATE dead_letters SET settled = 1 WHERE id = ?1", params![letter]).map(drop)
             })
             .await
     }
@@ -226,11 +198,7 @@ impl Queue for LocalQueue {
                     execute(
                         db,
                         "INSERT INTO messages (queue, body, visible_at, received) VALUES (?1, ?2, ?3, 0)",
-                        params![
-                            job.queue().as_str(),
-                            message::write(job)?,
-                            nanoseconds(visible_at)
-                        ],
+                        params![job.queue().as_str(), message::write(job)?, nanoseconds(visible_at)],
                     )?;
                 }
                 Ok(())
@@ -253,12 +221,7 @@ pub(super) fn release_in_flight(connection: &Connection, now: Timestamp) -> Outc
     )
 }
 
-fn receive(
-    transaction: &Transaction<'_>,
-    queue: QueueName,
-    max: usize,
-    now: Timestamp,
-) -> Outcome<Vec<Received>> {
+fn receive(transaction: &Transaction<'_>, queue: QueueName, max: usize, now: Timestamp) -> Outcome<Vec<Received>> {
     let hidden_until = now.saturating_add(VISIBILITY).unwrap_or(Timestamp::MAX);
     let mut received = Vec::new();
     while received.len() < max {
@@ -276,21 +239,11 @@ fn receive(
             bury(transaction, id, now)?;
             continue;
         }
-        let delivery = Received {
-            id,
-            receipt: Uuid::new_v4().to_string(),
-            body,
-            deliveries: deliveries + 1,
-        };
+        let delivery = Received { id, receipt: Uuid::new_v4().to_string(), body, deliveries: deliveries + 1 };
         execute(
             transaction,
             "UPDATE messages SET visible_at = ?2, received = ?3, receipt = ?4 WHERE id = ?1",
-            params![
-                delivery.id,
-                nanoseconds(hidden_until),
-                delivery.deliveries,
-                delivery.receipt
-            ],
+            params![delivery.id, nanoseconds(hidden_until), delivery.deliveries, delivery.receipt],
         )?;
         received.push(delivery);
     }
@@ -304,11 +257,7 @@ fn bury(transaction: &Transaction<'_>, id: i64, now: Timestamp) -> Outcome<()> {
          SELECT id, queue, body, received, ?2, 0 FROM messages WHERE id = ?1",
         params![id, nanoseconds(now)],
     )?;
-    execute(
-        transaction,
-        "DELETE FROM messages WHERE id = ?1",
-        params![id],
-    )?;
+    execute(transaction, "DELETE FROM messages WHERE id = ?1", params![id])?;
     Ok(())
 }
 
@@ -322,21 +271,13 @@ fn depth(connection: &Connection, queue: QueueName, now: Timestamp) -> Outcome<D
         params![queue.as_str(), nanoseconds(now)],
         |row| {
             let count = |column| -> Outcome<u64> { Ok(u64::try_from(row.get::<_, i64>(column)?)?) };
-            Ok(Depth {
-                visible: count(0)?,
-                in_flight: count(1)?,
-                delayed: count(2)?,
-            })
+            Ok(Depth { visible: count(0)?, in_flight: count(1)?, delayed: count(2)? })
         },
     )?;
     Ok(depth.unwrap_or_default())
 }
 
-fn letters(
-    connection: &Connection,
-    sql: &str,
-    values: &[&dyn rusqlite::ToSql],
-) -> Outcome<Vec<DeadLetter>> {
+fn letters(connection: &Connection, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Outcome<Vec<DeadLetter>> {
     all(connection, sql, values, |row| {
         Ok(DeadLetter {
             id: row.get(0)?,

@@ -12,11 +12,7 @@ use super::{
     statement::{all, execute, first},
 };
 
-pub(super) fn put_intune(
-    connection: &Connection,
-    scope: IntegrationId,
-    records: &[IntuneRecord],
-) -> Outcome<()> {
+pub(super) fn put_intune(connection: &Connection, scope: IntegrationId, records: &[IntuneRecord]) -> Outcome<()> {
     for record in records {
         execute(
             connection,
@@ -28,11 +24,7 @@ pub(super) fn put_intune(
     Ok(())
 }
 
-pub(super) fn intune(
-    connection: &Connection,
-    scope: IntegrationId,
-    person: PersonId,
-) -> Outcome<Vec<IntuneRecord>> {
+pub(super) fn intune(connection: &Connection, scope: IntegrationId, person: PersonId) -> Outcome<Vec<IntuneRecord>> {
     all(
         connection,
         "SELECT body FROM intune_records WHERE integration = ?1 AND person = ?2 ORDER BY id",
@@ -41,12 +33,7 @@ pub(super) fn intune(
     )
 }
 
-pub(super) fn pause(
-    connection: &Connection,
-    scope: IntegrationId,
-    vendor: Vendor,
-    until: Timestamp,
-) -> Outcome<()> {
+pub(super) fn pause(connection: &Connection, scope: IntegrationId, vendor: Vendor, until: Timestamp) -> Outcome<()> {
     execute(
         connection,
         "INSERT INTO pauses (integration, vendor, until) VALUES (?1, ?2, ?3)
@@ -79,11 +66,7 @@ pub(super) fn purchases(connection: &Connection, scope: IntegrationId, day: Date
     Ok(begun.unwrap_or(0))
 }
 
-pub(super) fn count_purchase(
-    connection: &Connection,
-    scope: IntegrationId,
-    day: Date,
-) -> Outcome<()> {
+pub(super) fn count_purchase(connection: &Connection, scope: IntegrationId, day: Date) -> Outcome<()> {
     execute(
         connection,
         "INSERT INTO purchases (integration, day, begun) VALUES (?1, ?2, 1)
@@ -93,11 +76,7 @@ pub(super) fn count_purchase(
     Ok(())
 }
 
-pub(super) fn append_audit(
-    connection: &Connection,
-    scope: IntegrationId,
-    entry: &AuditEntry,
-) -> Outcome<()> {
+pub(super) fn append_audit(connection: &Connection, scope: IntegrationId, entry: &AuditEntry) -> Outcome<()> {
     execute(
         connection,
         "INSERT INTO audit (integration, at, body) VALUES (?1, ?2, ?3)",

@@ -33,10 +33,6 @@ pub(super) fn first<T>(
 }
 
 /// Changes rows; answers how many.
-pub(super) fn execute(
-    connection: &Connection,
-    sql: &str,
-    values: &[&dyn ToSql],
-) -> Outcome<usize> {
+pub(super) fn execute(connection: &Connection, sql: &str, values: &[&dyn ToSql]) -> Outcome<usize> {
     Ok(connection.prepare_cached(sql)?.execute(values)?)
 }

@@ -1,20 +1,16 @@
 //! [`Store`] over the database. What is here only leads to the module that has the SQL.
 
 use domain::{
-    Batch, BatchId, Claim, Enrollment, EnrollmentId, Integration, IntegrationId, Person, PersonId,
-    batch::PlanRow, enrollment::StateName, operator::AuditEntry, transition::Happened,
+    Batch, BatchId, Claim, Enrollment, EnrollmentId, Integration, IntegrationId, Person, PersonId, batch::PlanRow,
+    enrollment::StateName, operator::AuditEntry, transition::Happened,
 };
 use jiff::{Timestamp, civil::Date};
 use ports::{
-    Attachment, AuthorizeState, Change, Commit, DirectoryCursor, Due, EnrollmentFilter, HookOwner,
-    IntegrationStore, IntuneRecord, Page, PeopleFilter, PlanFilter, PlatformError, Store, Vendor,
+    Attachment, AuthorizeState, Change, Commit, DirectoryCursor, Due, EnrollmentFilter, HookOwner, IntegrationStore,
+    IntuneRecord, Page, PeopleFilter, PlanFilter, PlatformError, Store, Vendor,
 };
 
-use super::{
-    batches, commit,
-    database::Database,
-    enrollments, integrations, once, people, records,
-};
+use super::{batches, commit, database::Database, enrollments, integrations, once, people, records};
 
 type Answer<T> = Result<T, PlatformError>;
 
@@ -46,10 +42,7 @@ impl Store for LocalStore {
     type Scoped = LocalIntegrationStore;
 
     fn of(&self, integration: IntegrationId) -> Self::Scoped {
-        LocalIntegrationStore {
-            database: self.database.clone(),
-            scope: integration,
-        }
+        LocalIntegrationStore { database: self.database.clone(), scope: integration }
     }
 
     async fn create_integration(&self, integration: &Integration) -> Answer<bool> {
@@ -57,8 +50,7 @@ impl Store for LocalStore {
         self.database.write("create an integration", move |db| integrations::create(db, &integration)).await
     }
 
-    async fn integrations(&self, after: Option<String>,
-        limit: usize) -> Answer<Page<Integration>> {
+    async fn integrations(&self, after: Option<String>, limit: usize) -> Answer<Page<Integration>> {
         self.database.read("list integrations", move |db| integrations::page(db, after.as_deref(), limit)).await
     }
 
@@ -81,16 +73,27 @@ impl Store for LocalStore {
         self.database.write("take an authorize state", move |db| once::take_authorize_state(db, &hash, now)).await
     }
 
-    async fn idempotent(&self, key: &str, body_hash: &str, answer: Option<&str>, expires_at: Timestamp, now: Timestamp) -> Answer<Option<(String, Option<String>)>> {
+    async fn idempotent(
+        &self,
+        key: &str,
+        body_hash: &str,
+        answer: Option<&str>,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Answer<Option<(String, Option<String>)>> {
         let key = key.to_owned();
         let body_hash = body_hash.to_owned();
         let answer = answer.map(str::to_owned);
-        self.database.write("remember an idempotency key", move |db| once::idempotent(db, &key, &body_hash, answer.as_deref(), expires_at, now)).await
+        self.database
+            .write("remember an idempotency key", move |db| {
+                once::idempotent(db, &key, &body_hash, answer.as_deref(), expires_at, now)
+            })
+            .await
     }
 }
 
 impl IntegrationStore for LocalIntegrationStore {
-    async fn integration(&self, ) -> Answer<Option<Integration>> {
+    async fn integration(&self) -> Answer<Option<Integration>> {
         let scope = self.scope;
         self.database.read("read an integration", move |db| integrations::one(db, scope)).await
     }
@@ -134,7 +137,7 @@ impl IntegrationStore for LocalIntegrationStore {
         self.database.read("count an address", move |db| people::with_address(db, scope, &folded)).await
     }
 
-    async fn directory_cursor(&self, ) -> Answer<DirectoryCursor> {
+    async fn directory_cursor(&self) -> Answer<DirectoryCursor> {
         let scope = self.scope;
         self.database.read("read the directory cursor", move |db| people::directory_cursor(db, scope)).await
     }
@@ -142,7 +145,9 @@ impl IntegrationStore for LocalIntegrationStore {
     async fn save_directory_cursor(&self, cursor: &DirectoryCursor) -> Answer<bool> {
         let scope = self.scope;
         let cursor = cursor.clone();
-        self.database.write("write the directory cursor", move |db| people::save_directory_cursor(db, scope, &cursor)).await
+        self.database
+            .write("write the directory cursor", move |db| people::save_directory_cursor(db, scope, &cursor))
+            .await
     }
 
     async fn enrollment(&self, enrollment: EnrollmentId) -> Answer<Option<Enrollment>> {
@@ -150,10 +155,17 @@ impl IntegrationStore for LocalIntegrationStore {
         self.database.read("read an enrollment", move |db| enrollments::one(db, scope, enrollment)).await
     }
 
-    async fn enrollments(&self, filter: &EnrollmentFilter, after: Option<String>, limit: usize) -> Answer<Page<Enrollment>> {
+    async fn enrollments(
+        &self,
+        filter: &EnrollmentFilter,
+        after: Option<String>,
+        limit: usize,
+    ) -> Answer<Page<Enrollment>> {
         let scope = self.scope;
         let filter = filter.clone();
-        self.database.read("list enrollments", move |db| enrollments::page(db, scope, &filter, after.as_deref(), limit)).await
+        self.database
+            .read("list enrollments", move |db| enrollments::page(db, scope, &filter, after.as_deref(), limit))
+            .await
     }
 
     async fn commit(&self, change: Change) -> Answer<Commit> {
@@ -168,7 +180,9 @@ impl IntegrationStore for LocalIntegrationStore {
 
     async fn timeline(&self, enrollment: EnrollmentId, after: Option<String>, limit: usize) -> Answer<Page<Happened>> {
         let scope = self.scope;
-        self.database.read("read a timeline", move |db| enrollments::timeline(db, scope, enrollment, after.as_deref(), limit)).await
+        self.database
+            .read("read a timeline", move |db| enrollments::timeline(db, scope, enrollment, after.as_deref(), limit))
+            .await
     }
 
     async fn attachment(&self, enrollment: EnrollmentId, kind: Attachment) -> Answer<Option<Vec<u8>>> {
@@ -222,10 +236,18 @@ impl IntegrationStore for LocalIntegrationStore {
         self.database.write("write a plan", move |db| batches::put_plan_rows(db, scope, &rows)).await
     }
 
-    async fn plan_rows(&self, batch: BatchId, filter: &PlanFilter, after: Option<String>, limit: usize) -> Answer<Page<PlanRow>> {
+    async fn plan_rows(
+        &self,
+        batch: BatchId,
+        filter: &PlanFilter,
+        after: Option<String>,
+        limit: usize,
+    ) -> Answer<Page<PlanRow>> {
         let scope = self.scope;
         let filter = filter.clone();
-        self.database.read("read a plan", move |db| batches::plan_rows(db, scope, batch, &filter, after.as_deref(), limit)).await
+        self.database
+            .read("read a plan", move |db| batches::plan_rows(db, scope, batch, &filter, after.as_deref(), limit))
+            .await
     }
 
     async fn create_enrollments(&self, enrollments: &[Enrollment]) -> Answer<()> {

@@ -49,26 +49,23 @@ struct Cache {
 impl VaultKey {
     /// Reads the key file, or makes it where the database has never had one.
     pub(super) fn open(path: &Path, connection: &Connection) -> Result<Self, OpenError> {
-        let check = first(
-            connection,
-            "SELECT sealed FROM vault_check WHERE only = 1",
-            &[],
-            |row| Ok(row.get::<_, Vec<u8>>(0)?),
-        )
-        .map_err(OpenError::Damaged)?;
+        let check =
+            first(
+                connection,
+                "SELECT sealed FROM vault_check WHERE only = 1",
+                &[],
+                |row| Ok(row.get::<_, Vec<u8>>(0)?),
+            )
+            .map_err(OpenError::Damaged)?;
         let key = match (read_key(path)?, &check) {
             (Some(key), _) => key,
             (None, None) => create_key(path)?,
             (None, Some(_)) => {
-                return Err(OpenError::KeyMissing {
-                    path: path.to_owned(),
-                });
+                return Err(OpenError::KeyMissing { path: path.to_owned() });
             }
         };
         match check {
-            Some(sealed) => key.open_check(&sealed).map_err(|_| OpenError::KeyOfAnother {
-                path: path.to_owned(),
-            })?,
+            Some(sealed) => key.open_check(&sealed).map_err(|_| OpenError::KeyOfAnother { path: path.to_owned() })?,
             None => key.write_check(connection).map_err(OpenError::Damaged)?,
         }
         Ok(key)
@@ -84,11 +81,7 @@ impl VaultKey {
 
     fn write_check(&self, connection: &Connection) -> Outcome<()> {
         let sealed = self.seal(&check_context(), b"")?;
-        execute(
-            connection,
-            "INSERT INTO vault_check (only, sealed) VALUES (1, ?1)",
-            params![sealed],
-        )?;
+        execute(connection, "INSERT INTO vault_check (only, sealed) VALUES (1, ?1)", params![sealed])?;
         Ok(())
     }
 
@@ -99,12 +92,7 @@ impl VaultKey {
 
 impl LocalVault {
     pub(super) fn new(database: Database, key: VaultKey, clock: Clock) -> Self {
-        Self {
-            database,
-            key: Arc::new(key),
-            clock,
-            cache: Arc::default(),
-        }
+        Self { database, key: Arc::new(key), clock, cache: Arc::default() }
     }
 
     /// The cache is whole after a panic: each change of it is one assignment.
@@ -170,10 +158,7 @@ impl Vault for LocalVault {
         let doing = "store a secret";
         let sealed = self
             .key
-            .seal(
-                &secret_context(integration, kind),
-                value.expose_secret().as_bytes(),
-            )
+            .seal(&secret_context(integration, kind), value.expose_secret().as_bytes())
             .map_err(|fault| PlatformError::new(doing, fault))?;
         let written = self
             .database
@@ -193,26 +178,17 @@ impl Vault for LocalVault {
         written.map(drop)
     }
 
-    async fn new_data_key(
-        &self,
-        integration: IntegrationId,
-    ) -> Result<(DataKey, WrappedKey), PlatformError> {
+    async fn new_data_key(&self, integration: IntegrationId) -> Result<(DataKey, WrappedKey), PlatformError> {
         let doing = "make a data key";
         let mut key = DataKey([0; 32]);
         aws_lc_rs::rand::fill(&mut key.0)
             .map_err(|_| PlatformError::new(doing, "the random number generator failed"))?;
-        let wrapped = self
-            .key
-            .seal(&data_key_context(integration), &key.0)
-            .map_err(|fault| PlatformError::new(doing, fault))?;
+        let wrapped =
+            self.key.seal(&data_key_context(integration), &key.0).map_err(|fault| PlatformError::new(doing, fault))?;
         Ok((key, WrappedKey(wrapped)))
     }
 
-    async fn unwrap(
-        &self,
-        integration: IntegrationId,
-        wrapped: &WrappedKey,
-    ) -> Result<DataKey, PlatformError> {
+    async fn unwrap(&self, integration: IntegrationId, wrapped: &WrappedKey) -> Result<DataKey, PlatformError> {
         self.key
             .unseal(&data_key_context(integration), &wrapped.0)
             .and_then(|plaintext| {
@@ -234,12 +210,7 @@ impl fmt::Debug for LocalVault {
 }
 
 impl Cache {
-    fn fresh(
-        &self,
-        integration: IntegrationId,
-        kind: SecretKind,
-        now: Timestamp,
-    ) -> Option<SecretString> {
+    fn fresh(&self, integration: IntegrationId, kind: SecretKind, now: Timestamp) -> Option<SecretString> {
         let (secret, until) = self.secrets.get(&(integration, kind))?;
         (now < *until).then(|| secret.clone())
     }
@@ -265,32 +236,22 @@ fn check_context() -> SealingContext {
 
 /// `None` when there is no such file.
 fn read_key(path: &Path) -> Result<Option<VaultKey>, OpenError> {
-    let failed = |source| OpenError::File {
-        doing: "read",
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| OpenError::File { doing: "read", path: path.to_owned(), source };
     let file = match File::open(path) {
         Ok(file) => file,
         Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(failed(source)),
     };
     if private_file::is_exposed(&file.metadata().map_err(failed)?) {
-        return Err(OpenError::KeyExposed {
-            path: path.to_owned(),
-        });
+        return Err(OpenError::KeyExposed { path: path.to_owned() });
     }
     // Room for one byte more than a key, from the start: a vector that grew would leave a part of the key behind.
     let longest = pki::DataKey::LENGTH + 1;
     let mut bytes = Zeroizing::new(Vec::with_capacity(longest));
-    file.take(longest as u64)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    file.take(longest as u64).read_to_end(&mut bytes).map_err(failed)?;
     match pki::DataKey::from_slice(&bytes) {
         Ok(key) => Ok(Some(VaultKey(key))),
-        Err(_) => Err(OpenError::KeyDamaged {
-            path: path.to_owned(),
-        }),
+        Err(_) => Err(OpenError::KeyDamaged { path: path.to_owned() }),
     }
 }
 
@@ -345,9 +306,7 @@ mod tests {
         let sealed = vault.key.seal(&context, b"second").unwrap();
         vault
             .database
-            .write("change the row", move |db| {
-                execute(db, "UPDATE secrets SET sealed = ?1", params![sealed])
-            })
+            .write("change the row", move |db| execute(db, "UPDATE secrets SET sealed = ?1", params![sealed]))
             .await
             .unwrap();
         *now.lock().unwrap() += SignedDuration::from_secs(299);
@@ -358,9 +317,7 @@ mod tests {
 
         vault
             .database
-            .write("swap the rows", |db| {
-                execute(db, "UPDATE secrets SET kind = 'sslcom'", &[])
-            })
+            .write("swap the rows", |db| execute(db, "UPDATE secrets SET kind = 'sslcom'", &[]))
             .await
             .unwrap();
         *now.lock().unwrap() += SignedDuration::from_secs(300);
@@ -410,6 +367,10 @@ mod tests {
         let key = directory.join("vault.key");
         fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
         let refused = LocalPlatform::open(&directory, clock).map(drop).unwrap_err();
-        assert!(refused.to_string().ends_with("can be read by other users of this machine; take that right away (chmod 600)"));
+        assert!(
+            refused
+                .to_string()
+                .ends_with("can be read by other users of this machine; take that right away (chmod 600)")
+        );
     }
 }

@@ -32,13 +32,7 @@ pub struct Worker {
 impl Worker {
     /// Works on at least one message at once. A handler may take [`Worker::TIME_OUT`].
     pub fn new(queue: LocalQueue, name: QueueName, concurrency: usize, clock: Clock) -> Self {
-        Self {
-            queue,
-            name,
-            concurrency: concurrency.max(1),
-            clock,
-            time_out: Self::TIME_OUT,
-        }
+        Self { queue, name, concurrency: concurrency.max(1), clock, time_out: Self::TIME_OUT }
     }
 
     /// A sixth of the time for which a message is hidden, so that nobody else has it while a handler still works.
@@ -47,10 +41,7 @@ impl Worker {
     /// Shortens what a handler may take; a longer time than [`Worker::TIME_OUT`] is not granted.
     #[must_use]
     pub fn with_time_out(self, time_out: Duration) -> Self {
-        Self {
-            time_out: time_out.min(Self::TIME_OUT),
-            ..self
-        }
+        Self { time_out: time_out.min(Self::TIME_OUT), ..self }
     }
 
     /// Works until `stop` turns true or its sender is dropped; then takes no more messages, waits for those under
@@ -76,9 +67,7 @@ impl Worker {
     {
         let handle = Arc::new(handle);
         let mut under_way = JoinSet::new();
-        let worked = self
-            .work(&handle, &bury, &mut stop, &mut under_way)
-            .await;
+        let worked = self.work(&handle, &bury, &mut stop, &mut under_way).await;
         let mut drained = Ok(());
         while let Some(ended) = under_way.join_next().await {
             drained = drained.and(settled(ended));
@@ -106,13 +95,7 @@ impl Worker {
             changed.mark_unchanged();
             let free = self.concurrency - under_way.len();
             for received in self.queue.receive(self.name, free).await? {
-                under_way.spawn(one(
-                    self.queue.clone(),
-                    self.name,
-                    self.time_out,
-                    Arc::clone(handle),
-                    received,
-                ));
+                under_way.spawn(one(self.queue.clone(), self.name, self.time_out, Arc::clone(handle), received));
             }
             if Instant::now() >= next_burial && !self.bury_the_dead(bury).await? {
                 next_burial = Instant::now() + LONGEST_PAUSE;
@@ -238,9 +221,7 @@ async fn isolated(
     }
 }
 
-fn settled(
-    ended: Result<Result<(), PlatformError>, tokio::task::JoinError>,
-) -> Result<(), PlatformError> {
+fn settled(ended: Result<Result<(), PlatformError>, tokio::task::JoinError>) -> Result<(), PlatformError> {
     ended.unwrap_or_else(|panicked| Err(PlatformError::new("handle a message", panicked)))
 }
 
@@ -285,16 +266,10 @@ mod tests {
         fn new() -> Self {
             let directory = tempfile::tempdir().unwrap();
             let begin = Instant::now();
-            let clock: Clock = Arc::new(move || {
-                Timestamp::UNIX_EPOCH + SignedDuration::try_from(begin.elapsed()).unwrap()
-            });
+            let clock: Clock =
+                Arc::new(move || Timestamp::UNIX_EPOCH + SignedDuration::try_from(begin.elapsed()).unwrap());
             let platform = LocalPlatform::open(directory.path(), clock.clone()).unwrap();
-            Self {
-                queue: platform.queue().clone(),
-                clock,
-                stop: watch::Sender::new(false),
-                _directory: directory,
-            }
+            Self { queue: platform.queue().clone(), clock, stop: watch::Sender::new(false), _directory: directory }
         }
 
         fn worker(&self, concurrency: usize) -> Worker {
@@ -308,9 +283,7 @@ mod tests {
     }
 
     fn job(number: u128) -> Job {
-        Job::CheckOrder(CheckOrder::LookUp {
-            integration: IntegrationId(Uuid::from_u128(number)),
-        })
+        Job::CheckOrder(CheckOrder::LookUp { integration: IntegrationId(Uuid::from_u128(number)) })
     }
 
     async fn no_burial(letter: DeadLetter) -> Handled {
@@ -435,6 +408,6 @@ mod tests {
 
     #[test]
     fn a_handler_may_take_a_sixth_of_the_time_a_message_is_hidden() {
-        assert_eq!(Worker::TIME_OUT, Duration::from_secs(150));
+        assert_eq!(SignedDuration::try_from(6 * Worker::TIME_OUT).unwrap(), VISIBILITY);
     }
 }

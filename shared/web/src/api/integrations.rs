@@ -1,11 +1,6 @@
 //! Integrations: settings, the stop switch, Authorize, preflight, products, audit.
 
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-    response::Response,
-};
+use axum::{Json, extract::State, http::StatusCode, response::Response};
 use domain::IntegrationId;
 use flow::{FieldProblem, connect, plan_batch::offered_products};
 use jiff::Timestamp;

@@ -18,10 +18,7 @@ use crate::{
 };
 
 pub(super) fn routes<P: Platform>() -> OpenApiRouter<App<P>> {
-    OpenApiRouter::default()
-        .routes(handlers!(P: list))
-        .routes(handlers!(P: read))
-        .routes(handlers!(P: progress))
+    OpenApiRouter::default().routes(handlers!(P: list)).routes(handlers!(P: read)).routes(handlers!(P: progress))
 }
 
 pub(super) fn creating_routes<P: Platform>() -> OpenApiRouter<App<P>> {

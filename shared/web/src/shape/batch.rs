@@ -160,10 +160,6 @@ impl From<domain::enrollment::Product> for Product {
 impl From<OfferedProduct> for SoldProduct {
     fn from(product: OfferedProduct) -> Self {
         let offer = |(days, price): (u16, domain::Money)| Offer { days, price: price.into() };
-        Self {
-            code: product.code,
-            label: product.label,
-            offers: product.durations.into_iter().map(offer).collect(),
-        }
+        Self { code: product.code, label: product.label, offers: product.durations.into_iter().map(offer).collect() }
     }
 }

@@ -145,16 +145,9 @@ impl From<domain::Integration> for Integration {
         let connector = &integration.settings.connector;
         Self {
             id: integration.id.0,
-            connector_key: ConnectorKey {
-                fingerprint: connector.fingerprint.clone(),
-                bits: connector.bits,
-            },
+            connector_key: ConnectorKey { fingerprint: connector.fingerprint.clone(), bits: connector.bits },
             settings: integration.settings.into(),
-            connected: integration.authorized.map(|by| Connected {
-                at: by.at,
-                name: by.name,
-                object_id: by.object_id,
-            }),
+            connected: integration.authorized.map(|by| Connected { at: by.at, name: by.name, object_id: by.object_id }),
             created_at: integration.created_at,
         }
     }
@@ -213,13 +206,7 @@ impl From<Settings> for SettingsFields {
 
 impl From<flow::connect::PreflightRow> for PreflightRow {
     fn from(row: flow::connect::PreflightRow) -> Self {
-        Self {
-            check: row.check,
-            kind: row.kind.into(),
-            status: row.status.into(),
-            result: row.result,
-            fix: row.fix,
-        }
+        Self { check: row.check, kind: row.kind.into(), status: row.status.into(), result: row.result, fix: row.fix }
     }
 }
 

@@ -53,13 +53,7 @@ impl From<Happened> for TimelineEntry {
 
 impl From<AuditEntry> for AuditLine {
     fn from(entry: AuditEntry) -> Self {
-        Self {
-            at: entry.at,
-            by: entry.by,
-            action: entry.action,
-            subject: entry.subject,
-            detail: entry.detail,
-        }
+        Self { at: entry.at, by: entry.by, action: entry.action, subject: entry.subject, detail: entry.detail }
     }
 }
 
