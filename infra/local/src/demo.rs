@@ -84,7 +84,7 @@ pub async fn run(options: Options) -> anyhow::Result<bool> {
     progress::print(&report.table());
     if !options.once {
         progress::print(&format!(
-            "\nThe page: {base_url}/#ticket={}\nThe API:  {base_url}/openapi.json, with the header\n          Authorization: Bearer {}\nCtrl-C stops.",
+            "\nThe page, signed in once:\n{base_url}/#ticket={}\nThe API is described at {base_url}/openapi.json; it wants the header\nAuthorization: Bearer {}\nCtrl-C stops.",
             app.access.one_time_ticket("newcomer", Role::Admin),
             app.token,
         ));

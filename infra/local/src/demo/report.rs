@@ -59,7 +59,7 @@ impl Report {
 
     pub(super) fn table(&self) -> String {
         let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(["", "count"]);
+        table.load_style(presets::NOTHING);
         for (what, count) in [
             ("people imported from Entra ID", self.people),
             ("orders placed", self.ordered),

@@ -81,7 +81,7 @@ async fn walk(platform: &LocalPlatform) -> Result<(), PlatformError> {
         "id": ID, "user_principal_name": "a@example.com", "mail": "a@example.com", "enabled": true, "guest": false,
         "generation": 1,
     }));
-    rows.put_people(&[person.clone()]).await?;
+    rows.put_people(std::slice::from_ref(&person)).await?;
     rows.mark_left(1).await?;
     rows.mark_person_left(person.id).await?;
     rows.person(person.id).await?;

@@ -70,7 +70,8 @@ impl Worker {
         let worked = self.work(&handle, &bury, &mut stop, &mut under_way).await;
         let mut drained = Ok(());
         while let Some(ended) = under_way.join_next().await {
-            drained = drained.and(settled(ended));
+            let ended = settled(ended);
+            drained = drained.and(ended);
         }
         worked.and(drained)
     }
