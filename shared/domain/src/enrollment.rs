@@ -45,6 +45,9 @@ pub struct Enrollment {
     /// When somebody has to look at this row again. `None`: nothing happens by itself.
     #[serde(default)]
     pub due_at: Option<Timestamp>,
+    /// When the CA last called back about the order.
+    #[serde(default)]
+    pub called_back_at: Option<Timestamp>,
     /// Failures of the present step in a row; reset by every step forward.
     #[serde(default)]
     pub failures: u32,

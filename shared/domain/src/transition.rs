@@ -83,6 +83,8 @@ pub enum Event {
     StillValidating {
         status: String,
     },
+    /// The CA says that the order is ready. Only a hint: it is looked at now.
+    CalledBack,
     CertificateAccepted {
         certificate: Certificate,
     },
@@ -147,6 +149,7 @@ impl Event {
             Self::Unblocked => "unblocked",
             Self::RequestSubmitted { .. } => "request_submitted",
             Self::StillValidating { .. } => "still_validating",
+            Self::CalledBack => "called_back",
             Self::CertificateAccepted { .. } => "certificate_accepted",
             Self::CertificateHeld { .. } => "certificate_held",
             Self::HoldAccepted { .. } => "hold_accepted",
@@ -194,6 +197,11 @@ pub fn apply(enrollment: &Enrollment, happened: &Happened) -> Result<Enrollment,
             false => Err(refused(enrollment, happened)),
         };
     }
+    if happened.what == Event::CalledBack && matches!(enrollment.state, State::Bought | State::Validating { .. }) {
+        next.called_back_at = Some(at);
+        next.due_at = Some(lease_end(at));
+        return Ok(next);
+    }
     if let Some(changed) = facet(&next, &happened.what) {
         return Ok(changed);
     }
@@ -208,9 +216,13 @@ pub fn apply(enrollment: &Enrollment, happened: &Happened) -> Result<Enrollment,
         (_, Event::PurchaseFound { .. }) if next.state == enrollment.state => enrollment.due_at,
         // Nothing was bought, or nothing will come of it: the key is destroyed at once.
         (state, _) if is_over(state) && keeps_key(&next) => Some(at),
-        (state, _) => state.name().is_moving().then(|| at.saturating_add(LEASE).unwrap_or(Timestamp::MAX)),
+        (state, _) => state.name().is_moving().then(|| lease_end(at)),
     };
     Ok(next)
+}
+
+fn lease_end(at: Timestamp) -> Timestamp {
+    at.saturating_add(LEASE).unwrap_or(Timestamp::MAX)
 }
 
 /// Between two states back and forth: the failures so far still count.

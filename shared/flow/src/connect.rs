@@ -60,9 +60,20 @@ pub async fn change_settings<P: Platform>(
     keep_secrets(flow, id, secrets).await?;
     let ground = before.ground + u64::from(settings.ground_differs(&before.settings));
     let changed = changed_fields(&before.settings, &settings);
+    let scope_changed = settings.scope != before.settings.scope;
     let after = Integration { settings, ground, ..before };
     if !rows.save_integration(&after).await? {
         return Err(changed_meanwhile());
+    }
+    if scope_changed {
+        // Changes since the last run say nothing about people who were out of scope then: the next run is a full one.
+        let mut cursor = rows.directory_cursor().await?;
+        cursor.delta = None;
+        if !rows.save_directory_cursor(&cursor).await? {
+            return Err(Refusal::Conflict(
+                "an import is running; save the settings again when it has finished".to_owned(),
+            ));
+        }
     }
     let entry = AuditEntry { detail: changed, ..audit(flow, by, "integration.changed", id.to_string()) };
     rows.append_audit(&entry).await?;
@@ -385,10 +396,25 @@ pub(crate) async fn ca_credentials<P: Platform>(
     flow: &Flow<P>,
     id: IntegrationId,
 ) -> Result<Option<sslcom::Credentials>, PlatformError> {
-    let stored = flow.platform.vault().secret(id, SecretKind::SslCom).await?;
-    Ok(stored
-        .and_then(|text| serde_json::from_str::<StoredCredentials>(text.expose_secret()).ok())
-        .map(|stored| sslcom::Credentials { account_key: stored.account_key, secret_key: stored.secret_key }))
+    Ok(flow.platform.vault().secret(id, SecretKind::SslCom).await?.as_ref().and_then(credentials))
+}
+
+/// Whether the Vault has other credentials than these, which its cache gave. The cache knows them from now on.
+pub(crate) async fn credentials_changed<P: Platform>(
+    flow: &Flow<P>,
+    id: IntegrationId,
+    used: &sslcom::Credentials,
+) -> Result<bool, PlatformError> {
+    let fresh = flow.platform.vault().fresh_secret(id, SecretKind::SslCom).await?;
+    Ok(fresh.as_ref().and_then(credentials).is_some_and(|fresh| {
+        fresh.account_key.expose_secret() != used.account_key.expose_secret()
+            || fresh.secret_key.expose_secret() != used.secret_key.expose_secret()
+    }))
+}
+
+fn credentials(stored: &SecretString) -> Option<sslcom::Credentials> {
+    let stored: StoredCredentials = serde_json::from_str(stored.expose_secret()).ok()?;
+    Some(sslcom::Credentials { account_key: stored.account_key, secret_key: stored.secret_key })
 }
 
 async fn needed_secret<P: Platform>(flow: &Flow<P>, id: IntegrationId) -> Result<SecretString, Refusal> {

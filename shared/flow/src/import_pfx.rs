@@ -273,7 +273,12 @@ async fn not_reached<P: Platform, S: IntegrationStore>(
             let wait = scheduled(&flow.deployment.read_back_after, row.failures);
             (row, now + wait)
         }
-        Trouble::Wait { until, .. } => (nothing_was_sent(rows, row, now).await?, (*until).max(now)),
+        Trouble::Wait { until, .. } => {
+            // The first time as soon as told; a token that is refused again and again is not asked for without end.
+            let patience =
+                if row.failures == 0 { now } else { commit::back_off(&row, flow.deployment.retry_after, now) };
+            (nothing_was_sent(rows, row, now).await?, (*until).max(patience))
+        }
         // A person has to change something; until then it is tried at growing distances.
         Trouble::Refused { .. } => {
             let until = commit::back_off(&row, flow.deployment.retry_after, now);

@@ -3,12 +3,17 @@
 use domain::{
     jobs::{CheckOrder, Job},
     step::{self, Step},
+    transition::Event,
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use ports::{IntegrationStore, Platform, PlatformError, Queue, Store};
 use secrecy::SecretString;
 
-use crate::{Flow, place_order::hook_hash};
+use crate::{
+    Flow,
+    commit::{Written, event, once},
+    place_order::hook_hash,
+};
 
 /// A callback makes an order due at most this often.
 const AT_MOST_EVERY: SignedDuration = SignedDuration::from_secs(60);
@@ -27,9 +32,12 @@ pub async fn order_ready<P: Platform>(
     let Some(row) = rows.enrollment(owner.enrollment).await? else { return Ok(()) };
     let now = flow.now();
     let waits = matches!(step::plan(&row, now), Step::SubmitRequest | Step::Check);
-    let (true, Some(due)) = (waits, row.due_at) else { return Ok(()) };
-    // Moving the due time is the right to look: a flood of callbacks looks once.
-    if rows.move_due(row.id, due, now.saturating_add(AT_MOST_EVERY).unwrap_or(due)).await? {
+    let lately = |at: Timestamp| now.duration_since(at) < AT_MOST_EVERY;
+    if !waits || row.called_back_at.is_some_and(lately) {
+        return Ok(());
+    }
+    // The write is the right to look: of a flood of callbacks one looks.
+    if let Written::Yes(_) = once(&rows, &row, event("order_callback", now, Event::CalledBack), |_| {}).await? {
         let check = CheckOrder::One { integration: owner.integration, enrollment: owner.enrollment };
         flow.platform.queue().send(vec![Job::CheckOrder(check)], std::time::Duration::ZERO).await?;
     }

@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::{
     Flow, Outcome,
     commit::{self, Written, event, fact, once, postpone, scheduled},
-    connect::ca_credentials,
+    connect::{ca_credentials, credentials_changed},
     keys,
 };
 
@@ -55,6 +55,12 @@ pub async fn place_order<P: Platform>(flow: &Flow<P>, job: PlaceOrder) -> Result
         return Ok(Outcome::Later);
     }
     let answer = flow.ca.create(&credentials, &order(flow, &row, hook)).await;
+    if let Err(sslcom::Error::Refused { cause: sslcom::RefusalCause::Credentials, .. }) = &answer
+        && credentials_changed(flow, job.integration, &credentials).await?
+    {
+        never_sent(flow, &rows, row, "the credentials were changed; the order is placed with the new ones").await?;
+        return Ok(Outcome::Later);
+    }
     settle(flow, &rows, row, answer).await
 }
 

@@ -428,6 +428,7 @@ fn enrollment<P: Platform>(
         surplus: Vec::new(),
         certificate: None,
         due_at: None,
+        called_back_at: None,
         failures: 0,
         note: None,
         created_at: now,

@@ -212,7 +212,7 @@ function showImport(progress) {
     : progress.running
       ? "The directory is being imported…"
       : progress.finished_at
-        ? `Directory imported ${relative(new Date(progress.finished_at))}; ${number.format(progress.left)} left.`
+        ? `Directory imported ${relative(new Date(progress.finished_at))}; ${number.format(progress.left)} people have left it.`
         : "The directory was not imported yet.";
   one("import").textContent = line;
 }
@@ -238,6 +238,12 @@ function showEnrollments(list) {
   one("filtered").textContent = view.state ? `Only: ${labels.get(view.state)}.` : "Newest first.";
 }
 
+/** What the mark of the state does not say already. */
+function note(enrollment) {
+  const says = enrollment.state === "imported" ? "" : enrollment.says;
+  return [says, enrollment.note].filter(Boolean).join(" ");
+}
+
 /** The row anew; where there was one, its button keeps the focus of the keyboard. */
 function enrollmentRow(enrollment, version, old) {
   const row = old ?? document.createElement("tr");
@@ -253,7 +259,7 @@ function enrollmentRow(enrollment, version, old) {
     person,
     made("td", {}, enrollment.purpose_label),
     made("td", {}, stateMark(enrollment)),
-    made("td", { class: "note" }, enrollment.note ? `${enrollment.says} ${enrollment.note}` : enrollment.says),
+    made("td", { class: "note" }, note(enrollment)),
     made("td", {}, since(enrollment.changed_at)),
   );
   if (focused) button.focus();
@@ -287,7 +293,8 @@ async function showDetail(at) {
   ];
   const given = facts.filter(([, value]) => value);
   one("detail-facts").replaceChildren(...given.flatMap(([name, value]) => [made("dt", {}, name), made("dd", {}, value)]));
-  one("timeline").replaceChildren(...timeline.items.map(timelineRow));
+  const happened = timeline.items.map(timelineRow);
+  one("timeline").replaceChildren(...(happened.length > 0 ? happened : [made("li", {}, "Nothing yet.")]));
   if (!one("detail").open) one("detail").showModal();
 }
 

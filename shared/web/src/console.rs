@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::{
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, header},
     response::{Html, IntoResponse, Response},
 };
 use domain::enrollment::StateName;
@@ -41,7 +41,6 @@ struct ConnectedPage;
 #[derive(Template)]
 #[template(path = "problem.html")]
 struct ProblemPage<'a> {
-    title: &'a str,
     detail: &'a str,
     reference: Uuid,
 }
@@ -57,7 +56,7 @@ async fn console(asked: HeaderMap) -> Response {
         label: label(state),
         needs_a_person: state.needs_a_person(),
     });
-    fixed(&asked, "text/html; charset=utf-8", ConsolePage { states }.render().unwrap_or_default())
+    fixed(&asked, "text/html; charset=utf-8", written(&ConsolePage { states }))
 }
 
 /// Where Authorize ends
@@ -66,7 +65,7 @@ async fn console(asked: HeaderMap) -> Response {
     responses((status = OK, description = "A page", content_type = "text/html")),
 )]
 async fn connected(asked: HeaderMap) -> Response {
-    fixed(&asked, "text/html; charset=utf-8", ConnectedPage.render().unwrap_or_default())
+    fixed(&asked, "text/html; charset=utf-8", written(&ConnectedPage))
 }
 
 /// The pages' style
@@ -98,15 +97,17 @@ async fn icon(asked: HeaderMap) -> Response {
 
 /// A problem for a person at a browser.
 pub(crate) fn problem_page(problem: &Problem, reference: Uuid) -> Response {
-    let page = ProblemPage { title: problem.kind.title(), detail: &problem.detail, reference };
-    Html(page.render().unwrap_or_default()).into_response()
+    let page = ProblemPage { detail: &problem.detail, reference };
+    Html(written(&page)).into_response()
 }
 
 /// May be kept by the browser, which asks each time whether it is still the same.
 fn fixed(asked: &HeaderMap, media: &'static str, body: impl Into<String>) -> Response {
-    let response = tagged::tagged(asked, media, body);
-    debug_assert!(matches!(response.status(), StatusCode::OK | StatusCode::NOT_MODIFIED));
-    ([(header::CACHE_CONTROL, "no-cache")], response).into_response()
+    ([(header::CACHE_CONTROL, "no-cache")], tagged::tagged(asked, media, body)).into_response()
+}
+
+fn written(page: &impl Template) -> String {
+    page.render().expect("text and ids are written into a String, which cannot fail")
 }
 
 fn label(state: StateName) -> &'static str {
@@ -144,7 +145,7 @@ mod tests {
         });
         let detail = "<script>alert(1)</script>";
         let problem = Problem::new(Kind::Conflict, detail);
-        let problem = ProblemPage { title: problem.kind.title(), detail: &problem.detail, reference: Uuid::nil() };
+        let problem = ProblemPage { detail: &problem.detail, reference: Uuid::nil() };
         [ConsolePage { states }.render().unwrap(), ConnectedPage.render().unwrap(), problem.render().unwrap()]
     }
 

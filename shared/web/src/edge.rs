@@ -121,7 +121,7 @@ fn written(problem: &Problem, reference: Uuid) -> Response {
     let mut response = if problem.page {
         (status, console::problem_page(problem, reference)).into_response()
     } else {
-        let body = serde_json::to_string(&problem.document(reference)).unwrap_or_default();
+        let body = serde_json::to_string(&problem.document(reference)).expect("a problem holds only texts and numbers");
         let media = [(header::CONTENT_TYPE, "application/problem+json")];
         (status, media, body).into_response()
     };
@@ -164,6 +164,14 @@ mod tests {
         assert!(!is_host("localhost", "localhost.evil.example"));
         assert!(!is_host("localhost", "evil.example:localhost"));
         assert!(!is_host("", ""));
+    }
+
+    #[test]
+    fn a_panic_is_answered_without_what_it_said() {
+        let mut response = panicked(Box::new("the key was 0x42"));
+        let problem = response.extensions_mut().remove::<Arc<Problem>>();
+        let problem = problem.map(|problem| (problem.kind, problem.detail.contains("0x42")));
+        assert_eq!(problem, Some((Kind::Internal, false)));
     }
 
     #[test]

@@ -83,6 +83,7 @@ fn detail(event: &Event) -> Option<String> {
         | Event::NeverSent
         | Event::PurchaseRuledOut
         | Event::Unblocked
+        | Event::CalledBack
         | Event::HoldRevoked
         | Event::HoldRetried
         | Event::ImportStarted
