@@ -12,9 +12,10 @@ use ports::{ClaimChange, Commit, EnrollmentFilter, IntegrationStore, PlanFilter,
 
 use crate::{
     Flow, Outcome, Refusal,
+    assess_person::assessed,
     commit::{Written, event, once},
     connect::{audit, changed_meanwhile, needed_integration},
-    plan_batch::{assessed, lease, price, send},
+    plan_batch::{lease, price, send},
 };
 
 const STEP: &str = "approve_batch";

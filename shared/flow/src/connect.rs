@@ -1,17 +1,16 @@
-//! Connecting an organisation: its settings, the sign-in that proves the tenant, and the preflight that spends nothing.
+//! Connecting an organisation: its settings and secrets, and the sign-in that proves the tenant.
 
-use domain::{Integration, IntegrationId, Purpose, integration::Authorized, operator::AuditEntry, transition::Actor};
+use domain::{Integration, IntegrationId, integration::Authorized, operator::AuditEntry, transition::Actor};
 use jiff::{SignedDuration, Timestamp};
 use ports::{AuthorizeState, IntegrationStore, Platform, PlatformError, SecretKind, Store, Vault};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
     FieldProblem, Flow, Refusal,
-    graph_access::{app_token, entra_app, sentence, trouble},
-    import_pfx::intended_purpose,
+    graph_access::{entra_app, sentence},
     keys,
     settings_input::{SecretsInput, SettingsInput},
 };
@@ -31,11 +30,11 @@ pub async fn create_integration<P: Platform>(
         created_at: flow.now(),
         version: 0,
     };
-    // Secrets first: an integration without its secrets would be half a thing; secrets without it are nobody's.
-    keep_secrets(flow, row.id, secrets).await?;
     if !flow.platform.store().create_integration(&row).await? {
         return Err(Refusal::Conflict("there is an integration for this tenant already; change that one".to_owned()));
     }
+    // After the row: for a tenant that has one already, no secret must be left behind that belongs to nothing.
+    keep_secrets(flow, row.id, secrets).await?;
     let rows = flow.rows(row.id);
     rows.append_audit(&audit(flow, by, "integration.created", row.id.to_string())).await?;
     needed_integration(&rows).await
@@ -219,169 +218,6 @@ pub async fn finish_authorize<P: Platform>(
     let by = Actor::Operator { name: format!("{name} ({})", signed_in.object_id) };
     rows.append_audit(&audit(flow, &by, "integration.authorized", integration.id.to_string())).await?;
     needed_integration(&rows).await
-}
-
-/// One line of the preflight.
-#[derive(Clone, Debug, Serialize)]
-pub struct PreflightRow {
-    pub check: String,
-    pub kind: RowKind,
-    pub status: RowStatus,
-    pub result: String,
-    pub fix: String,
-}
-
-/// Whether a machine looked, or a person said so. Never the same tick.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RowKind {
-    Checked,
-    Attested,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RowStatus {
-    Good,
-    Warning,
-    Bad,
-}
-
-/// Looks at everything that an enrollment will need. Spends nothing and writes nothing.
-pub async fn preflight<P: Platform>(flow: &Flow<P>, id: IntegrationId) -> Result<Vec<PreflightRow>, Refusal> {
-    let rows = flow.rows(id);
-    let integration = needed_integration(&rows).await?;
-    let mut report = Report(Vec::new());
-    let connector = &integration.settings.connector;
-    report.row(
-        "connector key",
-        RowStatus::Good,
-        format!("{} bits, SHA-256 {}; sealed for key {:?}", connector.bits, connector.fingerprint, connector.key_name),
-        "compare the fingerprint with the key on the connector server",
-    );
-    match &integration.authorized {
-        Some(by) => report.row("authorized", RowStatus::Good, format!("by {} at {}", by.name, by.at), ""),
-        None => report.row("authorized", RowStatus::Bad, "nobody has signed in to the tenant", "press Authorize"),
-    }
-    match app_token(flow, &integration).await? {
-        Err(trouble) => report.row("token", RowStatus::Bad, trouble.sentence(), "see the sentence"),
-        Ok(token) => {
-            report.row("token", RowStatus::Good, "Entra issued a token for the app", "");
-            permissions(&integration, &token.roles, &mut report);
-            intune(flow, &integration, &token.access, &mut report).await;
-        }
-    }
-    match ca_credentials(flow, id).await? {
-        None => {
-            report.row("SSL.com credentials", RowStatus::Bad, "they are missing", "save the settings with both keys")
-        }
-        Some(credentials) => {
-            let query =
-                sslcom::ListQuery { page: 0, per_page: 1, start: None, end: None, search: None, vouchers_only: true };
-            match flow.ca.list(&credentials, &query).await {
-                Ok(_) => report.row("SSL.com credentials", RowStatus::Good, "SSL.com accepted them", ""),
-                Err(error) => report.row(
-                    "SSL.com credentials",
-                    RowStatus::Bad,
-                    error.to_string(),
-                    "copy both keys from SSL.com's dashboard",
-                ),
-            }
-        }
-    }
-    let today = flow.now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    for row in &integration.settings.prevalidated_domains {
-        let valid = integration.settings.is_prevalidated(&row.domain, today);
-        let since = row.since.map_or_else(|| "on an unknown day".to_owned(), |day| format!("on {day}"));
-        report.0.push(PreflightRow {
-            check: format!("domain {}", row.domain),
-            kind: RowKind::Attested,
-            status: if valid { RowStatus::Good } else { RowStatus::Warning },
-            result: format!("pre-validated {since}"),
-            fix: if valid { String::new() } else { "older than 398 days: have SSL.com validate it again".to_owned() },
-        });
-    }
-    match &flow.deployment.public_url {
-        Some(_) => report.row("callback", RowStatus::Good, "SSL.com is asked to call back", ""),
-        None => report.row(
-            "callback",
-            RowStatus::Warning,
-            "polling only: this deployment has no public address",
-            "set public_url to be told at once",
-        ),
-    }
-    Ok(report.0)
-}
-
-/// The roles in the token against the least that the jobs need.
-fn permissions(integration: &Integration, granted: &[String], report: &mut Report) {
-    use microsoft::graph::Permission;
-    let mut needed = vec![Permission::ReadPeople, Permission::WriteRecords];
-    if matches!(integration.settings.scope, domain::integration::ImportScope::Groups { .. }) {
-        needed.push(Permission::ReadGroupMembers);
-    }
-    for permission in &needed {
-        let name = permission.name();
-        match permission.is_among(granted) {
-            true => report.row("permission", RowStatus::Good, format!("{name} is granted"), ""),
-            false => report.row(
-                "permission",
-                RowStatus::Bad,
-                format!("{name} is missing"),
-                "add it as an application permission and grant admin consent",
-            ),
-        }
-    }
-    for role in microsoft::graph::granted_without_need(granted, &needed) {
-        let fix = "remove it from the app registration";
-        report.row("permission", RowStatus::Warning, format!("{role} is granted and not needed"), fix);
-    }
-}
-
-async fn intune<P: Platform>(flow: &Flow<P>, integration: &Integration, access: &SecretString, report: &mut Report) {
-    let graph = &flow.microsoft(integration.settings.cloud).graph;
-    match graph.connectors(access, Uuid::new_v4()).await {
-        Err(error) => report.row("connector", RowStatus::Bad, trouble(flow, error).sentence(), "see the sentence"),
-        Ok(connectors) => {
-            let active = connectors
-                .iter()
-                .filter(|connector| connector.state == Some(microsoft::graph::ConnectorState::Active))
-                .count();
-            match active {
-                0 => report.row(
-                    "connector",
-                    RowStatus::Bad,
-                    "no certificate connector is active",
-                    "start the connector's service, or install one",
-                ),
-                count => report.row("connector", RowStatus::Good, format!("{count} active"), ""),
-            }
-        }
-    }
-    match graph.imported_pfx_profiles(access, Uuid::new_v4()).await {
-        Err(error) => report.row("profile", RowStatus::Bad, trouble(flow, error).sentence(), "see the sentence"),
-        Ok(profiles) => {
-            for purpose in Purpose::ALL {
-                let count = profiles
-                    .iter()
-                    .filter(|profile| profile.intended_purpose == Some(intended_purpose(purpose)))
-                    .count();
-                match count {
-                    0 => report.row("profile", RowStatus::Warning, format!("no imported-PFX profile for {purpose}"), "create one in Intune before enrolling with this purpose; a profile's purpose cannot be changed later"),
-                    count => report.row("profile", RowStatus::Good, format!("{count} for {purpose}"), ""),
-                }
-            }
-        }
-    }
-}
-
-struct Report(Vec<PreflightRow>);
-
-impl Report {
-    fn row(&mut self, check: &str, status: RowStatus, result: impl Into<String>, fix: &str) {
-        let (check, result, fix) = (check.to_owned(), result.into(), fix.to_owned());
-        self.0.push(PreflightRow { check, kind: RowKind::Checked, status, result, fix });
-    }
 }
 
 /// SSL.com's credentials as the Vault keeps them.

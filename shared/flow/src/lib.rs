@@ -10,6 +10,7 @@
 
 pub mod after_restore;
 pub mod approve_batch;
+mod assess_person;
 pub mod check_order;
 mod commit;
 pub mod connect;
@@ -23,6 +24,7 @@ pub mod order_callback;
 mod outcome;
 pub mod place_order;
 pub mod plan_batch;
+pub mod preflight;
 pub mod reconcile;
 pub mod refusal;
 pub mod resolve;

@@ -181,7 +181,7 @@ async fn preflight<P: Platform>(
     State(app): State<App<P>>,
     Ids(id): Ids<IntegrationId>,
 ) -> Result<Json<Vec<PreflightRow>>, Problem> {
-    let rows = connect::preflight(&app.flow, id).await?;
+    let rows = flow::preflight::preflight(&app.flow, id).await?;
     Ok(Json(rows.into_iter().map(PreflightRow::from).collect()))
 }
 

@@ -204,8 +204,8 @@ impl From<Settings> for SettingsFields {
     }
 }
 
-impl From<flow::connect::PreflightRow> for PreflightRow {
-    fn from(row: flow::connect::PreflightRow) -> Self {
+impl From<flow::preflight::PreflightRow> for PreflightRow {
+    fn from(row: flow::preflight::PreflightRow) -> Self {
         Self { check: row.check, kind: row.kind.into(), status: row.status.into(), result: row.result, fix: row.fix }
     }
 }

@@ -54,10 +54,10 @@ words! {
     KeyFate of domain::enrollment::KeyFacet { None, Sealed, Retained, Escrowed, Destroyed }
 
     /// How a preflight row came about.
-    RowKind of flow::connect::RowKind { Checked, Attested }
+    RowKind of flow::preflight::RowKind { Checked, Attested }
 
     /// How a preflight row came out.
-    RowStatus of flow::connect::RowStatus { Good, Warning, Bad }
+    RowStatus of flow::preflight::RowStatus { Good, Warning, Bad }
 }
 
 impl From<Purpose> for domain::Purpose {
