@@ -133,11 +133,7 @@ pub async fn unblock<P: Platform>(
     enrollment: EnrollmentId,
     by: &Actor,
 ) -> Result<Enrollment, Refusal> {
-    let rows = flow.rows(id);
-    let row = needed(&rows, enrollment).await?;
-    let now = flow.now();
-    write(flow, &rows, row, Event::Unblocked, by, "enrollment.unblocked", |change| change.enrollment.due_at = Some(now))
-        .await
+    release(flow, id, enrollment, Event::Unblocked, by, "enrollment.unblocked").await
 }
 
 /// Gives an enrollment up before anything was bought; its claim is free again.
@@ -237,13 +233,7 @@ pub async fn retry_held<P: Platform>(
     enrollment: EnrollmentId,
     by: &Actor,
 ) -> Result<Enrollment, Refusal> {
-    let rows = flow.rows(id);
-    let row = needed(&rows, enrollment).await?;
-    let now = flow.now();
-    write(flow, &rows, row, Event::HoldRetried, by, "certificate.fetched_again", |change| {
-        change.enrollment.due_at = Some(now)
-    })
-    .await
+    release(flow, id, enrollment, Event::HoldRetried, by, "certificate.fetched_again").await
 }
 
 /// Failed → the stage that failed.
@@ -253,11 +243,7 @@ pub async fn retry<P: Platform>(
     enrollment: EnrollmentId,
     by: &Actor,
 ) -> Result<Enrollment, Refusal> {
-    let rows = flow.rows(id);
-    let row = needed(&rows, enrollment).await?;
-    let now = flow.now();
-    write(flow, &rows, row, Event::Retried, by, "enrollment.retried", |change| change.enrollment.due_at = Some(now))
-        .await
+    release(flow, id, enrollment, Event::Retried, by, "enrollment.retried").await
 }
 
 /// Imported → Issued: the record is written again, to the connector key and with the PFX profile of today.
@@ -267,13 +253,7 @@ pub async fn import_again<P: Platform>(
     enrollment: EnrollmentId,
     by: &Actor,
 ) -> Result<Enrollment, Refusal> {
-    let rows = flow.rows(id);
-    let row = needed(&rows, enrollment).await?;
-    let now = flow.now();
-    write(flow, &rows, row, Event::ImportRequestedAgain, by, "enrollment.import_requested", |change| {
-        change.enrollment.due_at = Some(now);
-    })
-    .await
+    release(flow, id, enrollment, Event::ImportRequestedAgain, by, "enrollment.import_requested").await
 }
 
 /// Has the CA send the validation mail again; its code lives 24 hours (S/MIME Baseline Requirements 3.2.2.2).
@@ -295,6 +275,21 @@ pub async fn resend_validation<P: Platform>(
     flow.ca.retry_validation(&credentials, &reference).await.map_err(|error| Refusal::Vendor(error.to_string()))?;
     rows.append_audit(&audit(flow, by, "validation.sent_again", enrollment.to_string())).await?;
     needed(&rows, enrollment).await
+}
+
+/// Writes an event after which the machine goes on at once.
+async fn release<P: Platform>(
+    flow: &Flow<P>,
+    id: IntegrationId,
+    enrollment: EnrollmentId,
+    what: Event,
+    by: &Actor,
+    action: &str,
+) -> Result<Enrollment, Refusal> {
+    let rows = flow.rows(id);
+    let row = needed(&rows, enrollment).await?;
+    let now = flow.now();
+    write(flow, &rows, row, what, by, action, |change| change.enrollment.due_at = Some(now)).await
 }
 
 async fn write<P: Platform, S: IntegrationStore>(
