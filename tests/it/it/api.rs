@@ -1,5 +1,7 @@
 //! The HTTP surface as a client sees it: over a socket, on the local platform, with vendors that nobody reaches.
 
+#![expect(clippy::unwrap_used, reason = "a failed test may panic")]
+
 mod document;
 mod requests;
 mod roles;
@@ -275,6 +277,7 @@ fn enrollment(batch: &Batch, person: PersonId, state: State) -> Enrollment {
         surplus: vec![],
         certificate: None,
         due_at: None,
+        called_back_at: None,
         failures: 0,
         note: None,
         created_at: batch.created_at,

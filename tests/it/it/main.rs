@@ -1,3 +1,5 @@
 //! Scenarios, faults, the platform contract and the architecture, in one test binary.
 
 mod api;
+mod architecture;
+mod contract;

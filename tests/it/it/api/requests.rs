@@ -63,7 +63,9 @@ async fn the_stop_switch_takes_true_or_false() {
         answer(server.request(Method::PUT, &path).bearer_auth(token(Role::Admin)).json(&body))
     };
     assert_eq!(put(json!({ "stopped": true })).await.json()["settings"]["stop_buying"], true);
-    for (body, field) in [(json!({}), "stopped"), (json!({ "stopped": "yes" }), "stopped"), (json!({ "stop": true }), "stop")] {
+    for (body, field) in
+        [(json!({}), "stopped"), (json!({ "stopped": "yes" }), "stopped"), (json!({ "stop": true }), "stop")]
+    {
         assert_eq!(put(body).await.fields(), [field]);
     }
 }
@@ -159,16 +161,20 @@ async fn a_query_that_cannot_be_used_is_refused_by_name() {
     let server = Server::start().await;
     let id = server.integration().await;
     let at = format!("/api/integrations/{id}");
-    for (path, fields) in [
-        ("enrollments?limit=201", &["limit"][..]),
-        ("people?limit=0", &["limit"]),
-        ("enrollments?state=lost", &["state"]),
-        ("enrollments?batch=7", &["batch"]),
-        ("counts?batch=7", &["batch"]),
-        ("people?name=a&address=b", &["address"]),
+    for (path, field) in [
+        ("enrollments?limit=201", "limit"),
+        ("people?limit=0", "limit"),
+        ("enrollments?state=lost", "state"),
+        ("enrollments?batch=7", "batch"),
+        ("counts?batch=7", "batch"),
+        ("people?name=a&address=b", "address"),
     ] {
         let refused = server.get(&format!("{at}/{path}")).await;
-        assert_eq!((refused.problem().as_str(), refused.fields().as_slice()), ("invalid", &fields.iter().map(|field| (*field).to_owned()).collect::<Vec<_>>()[..]), "{path}");
+        assert_eq!(
+            (refused.problem().as_str(), refused.fields().as_slice()),
+            ("invalid", &[field.to_owned()][..]),
+            "{path}"
+        );
     }
     for path in ["people?nmae=a", "enrollments?state=held&state=failed", "batches?page=2"] {
         assert_eq!(server.get(&format!("{at}/{path}")).await.problem(), "malformed", "{path}");
@@ -192,7 +198,10 @@ async fn a_body_that_is_too_large_or_no_json_object_is_a_typed_problem() {
     assert_eq!(post("application/json", vec![0xff, 0xfe]).await.problem(), "malformed");
     assert_eq!(post("text/plain", b"{}".to_vec()).await.problem(), "media-type");
     let deep = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
-    assert_eq!(post("application/json", [b"{\"a\":".to_vec(), deep, b"}".to_vec()].concat()).await.problem(), "malformed");
+    assert_eq!(
+        post("application/json", [b"{\"a\":".to_vec(), deep, b"}".to_vec()].concat()).await.problem(),
+        "malformed"
+    );
 }
 
 async fn keyed(server: &Server, role: Role, path: &str, key: &str, body: &Value) -> Answer {

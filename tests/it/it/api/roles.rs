@@ -81,7 +81,8 @@ fn needed(operation: &Operation) -> Role {
 async fn each_operation_needs_the_role_that_was_decided() {
     let server = Server::start().await;
     let (api, public): (Vec<_>, Vec<_>) = operations(&server).await.into_iter().partition(Operation::is_api);
-    let said: BTreeSet<_> = api.iter().map(|operation| format!("{} {}", operation.name(), word(needed(operation)))).collect();
+    let said: BTreeSet<_> =
+        api.iter().map(|operation| format!("{} {}", operation.name(), word(needed(operation)))).collect();
     let decided: BTreeSet<_> = DECIDED.trim().lines().map(str::to_owned).collect();
     assert_eq!(said, decided);
     assert!(public.iter().all(|operation| operation.body.get("security").is_none()));
@@ -162,8 +163,14 @@ async fn nothing_tells_whether_an_id_exists_in_another_integration() {
         assert_eq!(told[0], told[1], "{}", operation.name());
     }
     assert!(tried >= 15, "{tried} operations were tried");
-    assert_eq!(server.get(&format!("/api/integrations/{own}/enrollments?batch={}", foreign.batch)).await.json()["items"], json!([]));
-    assert_eq!(server.get(&format!("/api/integrations/{own}/enrollments?person={}", foreign.person)).await.json()["items"], json!([]));
+    assert_eq!(
+        server.get(&format!("/api/integrations/{own}/enrollments?batch={}", foreign.batch)).await.json()["items"],
+        json!([])
+    );
+    assert_eq!(
+        server.get(&format!("/api/integrations/{own}/enrollments?person={}", foreign.person)).await.json()["items"],
+        json!([])
+    );
 }
 
 #[tokio::test]

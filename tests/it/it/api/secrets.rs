@@ -150,7 +150,14 @@ async fn the_log_has_the_route_and_the_reference_and_nothing_that_was_sent() {
     }
     let answered: Vec<_> = ours.iter().filter(|line| line["fields"]["message"] == "request answered").collect();
     let routes: Vec<_> = answered.iter().map(|line| line["fields"]["route"].as_str().unwrap()).collect();
-    for route in ["/sign-in", "/hooks/sslcom/{token}", "/oauth/callback", "/oauth/start", "(none)", "/api/integrations/{id}/counts"] {
+    for route in [
+        "/sign-in",
+        "/hooks/sslcom/{token}",
+        "/oauth/callback",
+        "/oauth/start",
+        "(none)",
+        "/api/integrations/{id}/counts",
+    ] {
         assert!(routes.contains(&route), "{route} in {routes:?}");
     }
     let reference = refused.json()["reference"].clone();

@@ -32,7 +32,9 @@ async fn every_answer_has_its_protections() {
 async fn what_is_about_certificates_or_sign_in_is_never_kept_by_a_cache() {
     let server = Server::start().await;
     let id = server.integration().await;
-    for path in ["/api/integrations".to_owned(), format!("/api/integrations/{id}/counts"), "/oauth/start?ticket=x".to_owned()] {
+    for path in
+        ["/api/integrations".to_owned(), format!("/api/integrations/{id}/counts"), "/oauth/start?ticket=x".to_owned()]
+    {
         assert_eq!(server.get(&path).await.header("cache-control"), "no-store", "{path}");
     }
 }
