@@ -25,7 +25,8 @@ use crate::{
 /// The backlog stays in the store: one sweep releases so many per integration, taking turns between integrations, so
 /// that queues stay short and a small integration is not starved by a large one.
 pub async fn reconcile<P: Platform>(flow: &Flow<P>) -> Result<usize, PlatformError> {
-    let mut jobs = due_enrollments(flow).await?;
+    let mut count = release_due(flow).await?;
+    let mut jobs = Vec::new();
     let mut after = None;
     loop {
         let page = flow.platform.store().integrations(after, 100).await?;
@@ -37,17 +38,27 @@ pub async fn reconcile<P: Platform>(flow: &Flow<P>) -> Result<usize, PlatformErr
             None => break,
         }
     }
-    let count = jobs.len();
-    if count > 0 {
-        flow.platform.queue().send(jobs, std::time::Duration::ZERO).await?;
-    }
+    count += jobs.len();
+    send(flow, &mut jobs).await?;
     Ok(count)
 }
 
-async fn due_enrollments<P: Platform>(flow: &Flow<P>) -> Result<Vec<Job>, PlatformError> {
+/// Jobs sent at once; more would only lengthen the moment between moving a due time and sending its job, in which a
+/// crash costs a lease. SQS takes 10 too.
+const SENT_AT_ONCE: usize = 10;
+
+async fn send<P: Platform>(flow: &Flow<P>, jobs: &mut Vec<Job>) -> Result<(), PlatformError> {
+    match jobs.is_empty() {
+        true => Ok(()),
+        false => flow.platform.queue().send(std::mem::take(jobs), std::time::Duration::ZERO).await,
+    }
+}
+
+async fn release_due<P: Platform>(flow: &Flow<P>) -> Result<usize, PlatformError> {
     let now = flow.now();
     let due = flow.platform.store().due(now, flow.deployment.released_per_sweep).await?;
     let mut looked_up = HashSet::new();
+    let mut count = 0;
     let mut jobs = Vec::new();
     for due in taking_turns(due) {
         let rows = flow.rows(due.integration);
@@ -72,9 +83,16 @@ async fn due_enrollments<P: Platform>(flow: &Flow<P>) -> Result<Vec<Job>, Platfo
         if step == Step::LookUp && !looked_up.insert(due.integration) {
             continue;
         }
-        jobs.extend(job_for(step, due.integration, due.enrollment));
+        if let Some(job) = job_for(step, due.integration, due.enrollment) {
+            jobs.push(job);
+            count += 1;
+        }
+        if jobs.len() == SENT_AT_ONCE {
+            send(flow, &mut jobs).await?;
+        }
     }
-    Ok(jobs)
+    send(flow, &mut jobs).await?;
+    Ok(count)
 }
 
 /// Imports, plans and approvals of which nothing was heard for a lease: their message was lost.
