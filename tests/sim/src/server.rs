@@ -116,6 +116,7 @@ impl Served {
             Some(Fault::Throttle(wait)) => Ok(throttled(wait)),
             Some(Fault::Slow(delay)) => {
                 let answer = self.act(parts, body).await;
+                #[expect(clippy::disallowed_methods, reason = "the wait is what is simulated")]
                 tokio::time::sleep(delay).await;
                 Ok(answer)
             }

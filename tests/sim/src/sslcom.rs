@@ -91,7 +91,8 @@ pub struct Till {
 #[derive(Clone, Debug)]
 pub struct OrderRecord {
     pub reference: String,
-    pub account_key: String,
+    /// A hash of the account's key.
+    pub account: String,
     pub product: u32,
     pub period_days: u32,
     pub amount_cents: u64,

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::{
     books::Books,
-    catalogue::Account,
+    catalogue::{Account, account_id},
     fields::{Fields, Refusal},
     listing,
     order::OrderState,
@@ -276,7 +276,7 @@ impl World {
     pub(super) fn authenticate(&self, fields: &mut Fields) -> Result<&Account, Refusal> {
         let account_key = fields.text("account_key")?.unwrap_or_default();
         let secret_key = fields.text("secret_key")?.unwrap_or_default();
-        self.accounts.get(&account_key).filter(|account| account.secret_key == secret_key).ok_or_else(|| {
+        self.accounts.get(&account_id(&account_key)).filter(|account| account.secret_key == secret_key).ok_or_else(|| {
             let message = "the account key or the secret key is wrong";
             Refusal::of(StatusCode::UNAUTHORIZED, "credentials", message)
         })
@@ -284,7 +284,7 @@ impl World {
 }
 
 fn find(books: &Books, account: &Account, reference: &str) -> Result<usize, Refusal> {
-    books.find(&account.account_key, reference).ok_or_else(Refusal::unknown_reference)
+    books.find(&account.id(), reference).ok_or_else(Refusal::unknown_reference)
 }
 
 fn from_body(world: &World, headers: &HeaderMap, body: &[u8]) -> Result<Fields, Refusal> {

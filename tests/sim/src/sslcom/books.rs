@@ -68,11 +68,11 @@ impl Books {
     pub(super) fn insert(&mut self, order: Order) {
         let number = order.number;
         self.by_reference.insert(order.reference.clone(), number);
-        self.by_account.entry(order.account_key.clone()).or_default().push(number);
-        *self.spent_cents.entry(order.account_key.clone()).or_default() += order.amount_cents;
+        self.by_account.entry(order.account.clone()).or_default().push(number);
+        *self.spent_cents.entry(order.account.clone()).or_default() += order.amount_cents;
         self.used.extend(order.used.iter().cloned());
         if let Some(external) = &order.external_order_number {
-            self.numbers.insert((order.account_key.clone(), external.clone()));
+            self.numbers.insert((order.account.clone(), external.clone()));
         }
         let awaits_click = order.validation.as_ref().is_some_and(|mail| !mail.clicked);
         self.orders.push(order);
@@ -92,14 +92,14 @@ impl Books {
     }
 
     /// Whether this account bought under this number before.
-    pub(super) fn is_bought(&self, account_key: &str, external_order_number: &str) -> bool {
-        self.numbers.contains(&(account_key.to_owned(), external_order_number.to_owned()))
+    pub(super) fn is_bought(&self, account: &str, external_order_number: &str) -> bool {
+        self.numbers.contains(&(account.to_owned(), external_order_number.to_owned()))
     }
 
     /// The order of this account, if the reference is one of its own.
-    pub(super) fn find(&self, account_key: &str, reference: &str) -> Option<usize> {
+    pub(super) fn find(&self, account: &str, reference: &str) -> Option<usize> {
         let number = *self.by_reference.get(reference)?;
-        (self.orders[number].account_key == account_key).then_some(number)
+        (self.orders[number].account == account).then_some(number)
     }
 
     pub(super) fn awaits_click(&mut self, number: usize) {

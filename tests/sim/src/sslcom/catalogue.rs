@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_lc_rs::digest;
 use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
 
 use crate::ca::{CertificateType, Generation};
@@ -16,6 +17,18 @@ pub struct Account {
     pub products: Vec<u32>,
     /// The name of the organisation (the team) that it belongs to.
     pub organisation: Option<String>,
+}
+
+impl Account {
+    /// The name under which the journal knows the account: the key itself is a credential and is not written anywhere.
+    pub(super) fn id(&self) -> String {
+        account_id(&self.account_key)
+    }
+}
+
+pub(super) fn account_id(account_key: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, account_key.as_bytes());
+    hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// An organisation that the CA has verified.

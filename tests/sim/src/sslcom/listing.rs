@@ -27,7 +27,7 @@ pub(super) fn list(world: &World, mut fields: Fields) -> Result<Value, Refusal> 
     let skipped = (page - behaviour.first_page) as usize * per_page as usize;
 
     let books = world.books();
-    let numbers = books.by_account.get(&account.account_key);
+    let numbers = books.by_account.get(&account.id());
     let found = numbers
         .into_iter()
         .flatten()

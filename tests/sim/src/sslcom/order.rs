@@ -58,7 +58,8 @@ pub(super) struct Order {
     /// Counts the orders of this world from 0.
     pub(super) number: usize,
     pub(super) reference: String,
-    pub(super) account_key: String,
+    /// [`super::catalogue::Account::id`].
+    pub(super) account: String,
     pub(super) product: u32,
     pub(super) period_days: u32,
     pub(super) amount_cents: u64,
@@ -185,7 +186,7 @@ impl Order {
     pub(super) fn record(&self) -> OrderRecord {
         OrderRecord {
             reference: self.reference.clone(),
-            account_key: self.account_key.clone(),
+            account: self.account.clone(),
             product: self.product,
             period_days: self.period_days,
             amount_cents: self.amount_cents,

@@ -49,14 +49,14 @@ pub(super) fn create(world: &World, mut fields: Fields) -> Result<Value, Refusal
         OrderAmount::Different(more) => price + more,
     };
     let bought = world.change(|books| {
-        let spent = books.spent_cents.get(&account.account_key).copied().unwrap_or(0);
-        let added = books.added_cents.get(&account.account_key).copied().unwrap_or(0);
+        let spent = books.spent_cents.get(&account.id()).copied().unwrap_or(0);
+        let added = books.added_cents.get(&account.id()).copied().unwrap_or(0);
         if spent + amount_cents > account.funds_cents + added {
             return Err(no_funds(behaviour.no_funds_status));
         }
         match &external_order_number {
             None => world.add_defect(books, |defects| &mut defects.purchases_without_number),
-            Some(number) if books.is_bought(&account.account_key, number) => {
+            Some(number) if books.is_bought(&account.id(), number) => {
                 world.add_defect(books, |defects| &mut defects.repeated_purchases);
             }
             Some(_) => {}
@@ -65,7 +65,7 @@ pub(super) fn create(world: &World, mut fields: Fields) -> Result<Value, Refusal
         let mut order = Order {
             number,
             reference: reference(world.seed, number),
-            account_key: account.account_key.clone(),
+            account: account.id(),
             product: code,
             period_days,
             amount_cents,

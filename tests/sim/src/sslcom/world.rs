@@ -19,7 +19,7 @@ use super::{
     books::{Books, Defects},
     bundle,
     callback::{self, Call},
-    catalogue::{Account, Organisation, Product},
+    catalogue::{Account, Organisation, Product, account_id},
     order::{Order, OrderState},
 };
 use crate::{
@@ -71,7 +71,7 @@ impl World {
         let client = callback::client().map_err(io::Error::other)?;
         let world = Arc::new_cyclic(|own| Self {
             ca,
-            accounts: options.accounts.into_iter().map(|account| (account.account_key.clone(), account)).collect(),
+            accounts: options.accounts.into_iter().map(|account| (account.id(), account)).collect(),
             organisations: options.organisations,
             products: options.products,
             seed: options.seed,
@@ -129,9 +129,10 @@ impl World {
 
     pub(super) fn add_funds(&self, account_key: &str, cents: u64) {
         self.change(|books| {
-            let added = books.added_cents.entry(account_key.to_owned()).or_default();
+            let account = account_id(account_key);
+            let added = books.added_cents.entry(account.clone()).or_default();
             *added += cents;
-            self.write("funds", account_key, added);
+            self.write("funds", &account, added);
         });
     }
 
@@ -217,6 +218,7 @@ impl World {
     fn later(&self, after: Duration, act: impl FnOnce(&Self) + Send + 'static) {
         let own = Weak::clone(&self.own);
         self.runtime.spawn(async move {
+            #[expect(clippy::disallowed_methods, reason = "the wait is what is simulated")]
             tokio::time::sleep(after).await;
             if let Some(world) = own.upgrade() {
                 act(&world);
@@ -302,7 +304,7 @@ impl World {
     }
 
     fn organisation_of(&self, order: &Order) -> Option<&Organisation> {
-        let name = self.accounts.get(&order.account_key)?.organisation.as_ref()?;
+        let name = self.accounts.get(&order.account)?.organisation.as_ref()?;
         self.organisations.iter().find(|organisation| organisation.name == *name)
     }
 
