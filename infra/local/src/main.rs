@@ -102,9 +102,12 @@ async fn after_restore(file: File) -> anyhow::Result<ExitCode> {
     log_to_stderr("info");
     for (name, compared) in serve::after_restore(read(&file.config)?).await? {
         say(&format!(
-            "{name}: {} open enrollments compared, {} orders found that the backup did not know",
-            compared.enrollments, compared.found
+            "{name}: {} open enrollments compared, {} orders found that the backup did not know, {} plans given up",
+            compared.enrollments, compared.found, compared.abandoned
         ));
+        for order in compared.unknown {
+            say(&format!("    look at order {order}: its enrollment is not in the backup"));
+        }
     }
     say("buying is stopped for every integration; take the switch off when you have looked");
     Ok(ExitCode::SUCCESS)
@@ -136,6 +139,7 @@ fn read_text(file: &PathBuf) -> anyhow::Result<String> {
 }
 
 /// The one place where the environment is read.
+#[expect(clippy::disallowed_methods, reason = "this is main")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -64,7 +64,8 @@ impl Running {
         self.stop.send_replace(true);
         let mut ended = Ok(());
         while let Some(task) = self.tasks.join_next().await {
-            ended = ended.and(task.map_err(Into::into).flatten());
+            let task = task.map_err(Into::into).flatten();
+            ended = ended.and(task);
         }
         ended
     }

@@ -164,6 +164,10 @@ fn subject(person: &Person, ground: &Ground<'_>) -> Result<PersonGround, Assessm
         }
         NoAddress::Unusable(_, problem) => Assessment::UnusableAddress { problem: problem.to_string() },
     })?;
+    if mailbox.domain().ends_with(".onmicrosoft.com") {
+        let problem = "a public CA cannot validate a domain of Microsoft's".to_owned();
+        return Err(Assessment::UnusableAddress { problem });
+    }
     if ground.people_with_address > 1 {
         return Err(Assessment::SharedAddress);
     }

@@ -1,5 +1,5 @@
 //! After a restore from a backup, purchases may have happened that the rows do not know. Before anything is bought again,
-//! SSL.com's listing is read whole and every Requested and Buying enrollment is compared with it.
+//! SSL.com's listing is read whole and every enrollment that is not bought as far as the backup knows is compared with it.
 //!
 //! The key of a purchase that the backup does not know is lost with it. An order that still waits for its request gets a
 //! new one; an issued one is Held, because its certificate is for a key that nobody has.
@@ -7,11 +7,13 @@
 use std::collections::HashMap;
 
 use domain::{
-    Enrollment, IntegrationId,
+    Batch, Enrollment, EnrollmentId, IntegrationId,
+    batch::BatchStatus,
     enrollment::StateName,
     transition::{Actor, Event},
 };
-use ports::{EnrollmentFilter, IntegrationStore, Platform, PlatformError};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use ports::{ClaimChange, EnrollmentFilter, IntegrationStore, Platform, PlatformError};
 
 use crate::{
     Flow, Refusal,
@@ -24,43 +26,72 @@ use crate::{
 const STEP: &str = "after_restore";
 
 /// What was found out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Compared {
-    /// Requested and Buying enrollments in the restored rows.
+    /// Planned, Requested and Buying enrollments in the restored rows.
     pub enrollments: u64,
     /// Orders at SSL.com that the restored rows did not know.
     pub found: u64,
+    /// Plans that nobody may approve any more: what they would buy may have been bought.
+    pub abandoned: u64,
+    /// Orders with a number like ours whose enrollment is not in the restored rows. A person looks at each.
+    pub unknown: Vec<String>,
 }
 
-/// Stops buying for this integration, then compares. The switch stays on; an operator takes it off.
+/// Plans live 7 days; orders that were placed since the backup are younger than that and a month.
+const LOOK_BACK: SignedDuration = SignedDuration::from_hours(31 * 24);
+
+/// Stops buying for this integration, gives up open plans, then compares. The switch stays on; an operator takes it off.
 pub async fn after_restore<P: Platform>(flow: &Flow<P>, id: IntegrationId, by: &Actor) -> Result<Compared, Refusal> {
     set_stop_buying(flow, id, true, by).await?;
     let rows = flow.rows(id);
     let open = open_enrollments(&rows).await?;
-    let mut compared = Compared { enrollments: open.len() as u64, found: 0 };
-    let Some(earliest) = open.iter().map(|row| row.created_at).min() else { return Ok(compared) };
+    let mut compared = Compared { enrollments: open.len() as u64, ..Compared::default() };
+    compared.abandoned = abandon_plans(&rows).await?;
     let Some(credentials) = ca_credentials(flow, id).await? else {
         return Err(Refusal::Conflict("the SSL.com credentials are missing; save the settings again".to_owned()));
     };
-    let day = earliest.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let orders = look_up::list_since(flow, &credentials, day.yesterday().unwrap_or(day))
+    let earliest = open.iter().map(|row| row.created_at).fold(flow.now() - LOOK_BACK, Timestamp::min);
+    let orders = look_up::list_since(flow, &credentials, earliest.to_zoned(TimeZone::UTC).date())
         .await
         .map_err(|problem| Refusal::Vendor(format!("SSL.com's orders cannot be listed: {problem}")))?;
-    let by_enrollment = by_enrollment(&orders);
-    for row in open {
-        for (attempt, order) in by_enrollment.get(&row.id.to_string()).into_iter().flatten() {
-            if adopt(flow, &rows, row.id, *attempt, order).await? {
+    for (enrollment, orders) in by_enrollment(&orders) {
+        let known = rows.enrollment(enrollment).await?.is_some();
+        for (attempt, order) in orders {
+            if !known {
+                compared.unknown.push(order.order_ref.as_str().to_owned());
+            } else if adopt(flow, &rows, enrollment, attempt, order).await? {
                 compared.found += 1;
             }
         }
     }
+    compared.unknown.sort();
     rows.append_audit(&audit(flow, by, "restore.compared", id.to_string())).await?;
     Ok(compared)
 }
 
+/// A plan of the backup may have been approved after it.
+async fn abandon_plans<S: IntegrationStore>(rows: &S) -> Result<u64, PlatformError> {
+    let mut abandoned = 0;
+    let mut after = None;
+    loop {
+        let page = rows.batches(after, 100).await?;
+        for batch in page.items {
+            let open = matches!(batch.status, BatchStatus::Planning | BatchStatus::Ready | BatchStatus::Approving);
+            if open && rows.save_batch(&Batch { status: BatchStatus::Abandoned, ..batch }).await? {
+                abandoned += 1;
+            }
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(abandoned),
+        }
+    }
+}
+
 async fn open_enrollments<S: IntegrationStore>(rows: &S) -> Result<Vec<Enrollment>, PlatformError> {
     let mut open = Vec::new();
-    for state in [StateName::Requested, StateName::Buying] {
+    for state in [StateName::Planned, StateName::Requested, StateName::Buying] {
         let mut after = None;
         loop {
             let page = rows.enrollments(&EnrollmentFilter::State(state), after, 200).await?;
@@ -75,14 +106,14 @@ async fn open_enrollments<S: IntegrationStore>(rows: &S) -> Result<Vec<Enrollmen
 }
 
 /// Our numbers are the enrollment's id and the attempt: see [`Enrollment::order_number`].
-fn by_enrollment(orders: &[sslcom::OrderSummary]) -> HashMap<String, Vec<(u32, &sslcom::OrderSummary)>> {
-    let mut by_enrollment: HashMap<String, Vec<_>> = HashMap::new();
+fn by_enrollment(orders: &[sslcom::OrderSummary]) -> HashMap<EnrollmentId, Vec<(u32, &sslcom::OrderSummary)>> {
+    let mut by_enrollment: HashMap<_, Vec<_>> = HashMap::new();
     for order in orders {
         let number = order.external_order_number.as_deref().and_then(|number| number.rsplit_once('-'));
         if let Some((enrollment, attempt)) = number
-            && let Ok(attempt) = attempt.parse()
+            && let (Ok(enrollment), Ok(attempt)) = (enrollment.parse(), attempt.parse())
         {
-            by_enrollment.entry(enrollment.to_owned()).or_default().push((attempt, order));
+            by_enrollment.entry(enrollment).or_default().push((attempt, order));
         }
     }
     by_enrollment
@@ -92,12 +123,24 @@ fn by_enrollment(orders: &[sslcom::OrderSummary]) -> HashMap<String, Vec<(u32, &
 async fn adopt<P: Platform, S: IntegrationStore>(
     flow: &Flow<P>,
     rows: &S,
-    enrollment: domain::EnrollmentId,
+    enrollment: EnrollmentId,
     attempt: u32,
     order: &sslcom::OrderSummary,
 ) -> Result<bool, Refusal> {
     let integration = needed_integration(rows).await?;
     let Some(mut row) = rows.enrollment(enrollment).await? else { return Ok(false) };
+    let reference = order.order_ref.as_str().to_owned();
+    if rows.order_owner(&reference).await?.is_some() {
+        return Ok(false);
+    }
+    if row.state.name() == StateName::Planned {
+        let approved = event(STEP, flow.now(), Event::Approved);
+        let claimed = once(rows, &row, approved, |change| {
+            change.claim = Some(ClaimChange::Take { claim: row.claim(), from: row.replaces });
+        });
+        let Some(next) = claimed.await?.row() else { return Ok(false) };
+        row = next;
+    }
     while row.state.name() == StateName::Requested && row.attempt < attempt {
         let Some((begun, _)) = write_before_buying(flow, rows, &row, &integration).await? else { return Ok(false) };
         row = begun;
@@ -107,7 +150,6 @@ async fn adopt<P: Platform, S: IntegrationStore>(
             row = back;
         }
     }
-    let reference = order.order_ref.as_str().to_owned();
     let written = bought(rows, row, flow.now(), STEP, attempt, reference, paid(order.amount.as_ref())).await?;
     Ok(written.row().is_some())
 }

@@ -86,7 +86,9 @@ pub(crate) async fn postpone<S: IntegrationStore>(
     until: Timestamp,
     note: impl Into<String>,
 ) -> Result<(), PlatformError> {
-    let what = Event::Postponed { until, note: note.into() };
+    let note = note.into();
+    tracing::info!(enrollment = %row.id, event = "step.postponed", "enrollment {} waits until {until}: {note}", row.id);
+    let what = Event::Postponed { until, note };
     once(rows, row, event(step, now, what), |_| {}).await.map(drop)
 }
 

@@ -64,6 +64,8 @@ pub struct Deployment {
     pub retry_after: SignedDuration,
     /// Failures of one step in a row after which a person has to look.
     pub failures_allowed: u32,
+    /// Purchases of one batch that may be without an answer, or unsure, before no further one is begun.
+    pub unanswered_allowed: u64,
     /// Enrollments that one sweep releases for one integration.
     pub released_per_sweep: usize,
     /// Whether orders for domains that are not pre-validated may wait for a click of the mailbox's owner.
@@ -95,6 +97,7 @@ impl Default for Deployment {
             ],
             retry_after: SignedDuration::from_secs(60),
             failures_allowed: 20,
+            unanswered_allowed: 20,
             released_per_sweep: 120,
             clicks_accepted: true,
         }

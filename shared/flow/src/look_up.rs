@@ -127,32 +127,47 @@ fn first_day(open: &[Enrollment]) -> Date {
     day.yesterday().unwrap_or(day)
 }
 
-/// Every order since that day, over all pages: until one is empty or shows nothing new. The number of the first page
-/// is uncertain, so the end is not told by a short page.
+/// Every order since that day: used ones and, by the filter that SSL.com has for them, paid ones that wait for their
+/// request. A purchase whose answer was lost is one of the latter, and whether the plain listing shows those is not
+/// documented.
 pub(crate) async fn list_since<P: Platform>(
     flow: &Flow<P>,
     credentials: &sslcom::Credentials,
     start: Date,
 ) -> Result<Vec<sslcom::OrderSummary>, String> {
+    let mut orders = HashMap::new();
+    for vouchers_only in [false, true] {
+        for order in list_pages(flow, credentials, start, vouchers_only).await? {
+            let known: &mut sslcom::OrderSummary =
+                orders.entry(order.order_ref.clone()).or_insert_with(|| order.clone());
+            // Either listing may show what the other leaves out.
+            known.external_order_number = known.external_order_number.take().or(order.external_order_number);
+        }
+    }
+    Ok(orders.into_values().collect())
+}
+
+/// All pages of one listing: until one is empty or shows nothing new. Where pages are said to count from 0 the server
+/// may still count from 1, so the end is not told by a short page, and a refusal of page 0 is no end.
+async fn list_pages<P: Platform>(
+    flow: &Flow<P>,
+    credentials: &sslcom::Credentials,
+    start: Date,
+    vouchers_only: bool,
+) -> Result<Vec<sslcom::OrderSummary>, String> {
     let mut seen = HashSet::new();
     let mut orders = Vec::new();
     for page in 0..MOST_PAGES {
-        let query = sslcom::ListQuery {
-            page,
-            per_page: PER_PAGE,
-            start: Some(start),
-            end: None,
-            search: None,
-            vouchers_only: false,
-        };
+        let query =
+            sslcom::ListQuery { page, per_page: PER_PAGE, start: Some(start), end: None, search: None, vouchers_only };
         let listing = match flow.ca.list(credentials, &query).await {
             Ok(listing) if listing.unreadable == 0 => listing,
             Ok(listing) => return Err(format!("{} rows of the listing cannot be read", listing.unreadable)),
-            // Whether pages are counted from 0 or 1 is not documented; where they are from 1, page 0 is an error.
-            Err(
-                sslcom::Error::Refused { .. }
-                | sslcom::Error::Unclear { source: sslcom::Uncertainty::Status { .. }, .. },
-            ) if page == 0 => continue,
+            Err(sslcom::Error::Refused { cause, .. })
+                if page == 0 && flow.ca.first_page() == 0 && cause != sslcom::RefusalCause::Credentials =>
+            {
+                continue;
+            }
             Err(error) => return Err(error.to_string()),
         };
         let fresh: Vec<_> = listing.orders.into_iter().filter(|order| seen.insert(order.order_ref.clone())).collect();

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use domain::{
     Batch, Enrollment, Integration, Money,
     batch::BatchStatus,
-    enrollment::{Blocked, State},
+    enrollment::{Blocked, State, StateName},
     jobs::{CheckOrder, Job, PlaceOrder},
     step::{self, Step},
     transition::Event,
@@ -96,6 +96,13 @@ async fn brakes_released<P: Platform, S: IntegrationStore>(
         && until > now
     {
         wait_out(rows, row, until).await?;
+        return Ok(None);
+    }
+    let counts = rows.counts(Some(row.batch)).await?;
+    let unanswered = counts.iter().filter(|(state, _)| matches!(state, StateName::Buying | StateName::Unsure));
+    if unanswered.map(|(_, count)| count).sum::<u64>() >= flow.deployment.unanswered_allowed {
+        let note = "too many purchases of this batch have no answer; they are looked up, or resolved, first";
+        postpone(rows, row, STEP, now, commit::back_off(row, flow.deployment.retry_after, now), note).await?;
         return Ok(None);
     }
     Ok(Some(Go { integration }))
@@ -329,6 +336,7 @@ async fn unclear<P: Platform, S: IntegrationStore>(
     note: &str,
 ) -> Result<Outcome, PlatformError> {
     let now = flow.now();
+    tracing::warn!(enrollment = %row.id, event = "order.unclear", "the purchase for enrollment {} has no clear answer: {note}", row.id);
     let due = now + scheduled(&flow.deployment.look_up_after, 0);
     fact(rows, row, event(STEP, now, Event::AnswerUnclear { note: note.to_owned() }), |change| {
         change.enrollment.due_at = Some(due);

@@ -50,6 +50,7 @@ pub fn offered_products<P: Platform>(flow: &Flow<P>) -> Vec<OfferedProduct> {
     flow.deployment
         .products
         .enabled()
+        .filter(|product| is_priced_in_dollars(product))
         .map(|product| OfferedProduct {
             code: product.code.0,
             label: product.label.clone(),
@@ -125,7 +126,8 @@ pub async fn request<P: Platform>(
 
 /// The price of a product for a duration, today.
 pub(crate) fn price<P: Platform>(flow: &Flow<P>, code: u32, days: u16) -> Result<Money, FieldProblem> {
-    let product = flow.deployment.products.find(sslcom::ProductCode(code)).filter(|product| product.enabled);
+    let product = flow.deployment.products.find(sslcom::ProductCode(code));
+    let product = product.filter(|product| product.enabled && is_priced_in_dollars(product));
     let Some(product) = product else {
         let offered: Vec<_> =
             offered_products(flow).iter().map(|product| format!("{} ({})", product.code, product.label)).collect();
@@ -137,6 +139,11 @@ pub(crate) fn price<P: Platform>(flow: &Flow<P>, code: u32, days: u16) -> Result
         let fix = format!("use one of {}", offered.join(", "));
         FieldProblem::new("days", format!("{} is not offered for {days} days", product.label), fix)
     })
+}
+
+/// [`Money`] is in US cents, and an amount in another currency could not be compared with a plan.
+fn is_priced_in_dollars(product: &sslcom::Product) -> bool {
+    product.currency == "USD"
 }
 
 fn offers(product: &sslcom::Product) -> impl Iterator<Item = (u16, Money)> {

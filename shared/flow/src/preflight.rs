@@ -72,12 +72,15 @@ pub async fn preflight<P: Platform>(flow: &Flow<P>, id: IntegrationId) -> Result
                 sslcom::ListQuery { page: 0, per_page: 1, start: None, end: None, search: None, vouchers_only: true };
             match flow.ca.list(&credentials, &query).await {
                 Ok(_) => report.row("SSL.com credentials", RowStatus::Good, "SSL.com accepted them", ""),
-                Err(error) => report.row(
-                    "SSL.com credentials",
-                    RowStatus::Bad,
-                    error.to_string(),
-                    "copy both keys from SSL.com's dashboard",
-                ),
+                Err(error @ sslcom::Error::Refused { cause: sslcom::RefusalCause::Credentials, .. }) => {
+                    let fix = "copy both keys from SSL.com's dashboard";
+                    report.row("SSL.com credentials", RowStatus::Bad, error.to_string(), fix);
+                }
+                // Page 0 is refused where pages count from 1; the credentials were read before that.
+                Err(error @ sslcom::Error::Refused { .. }) => {
+                    report.row("SSL.com credentials", RowStatus::Warning, error.to_string(), "they were not refused");
+                }
+                Err(error) => report.row("SSL.com", RowStatus::Bad, error.to_string(), "try again later"),
             }
         }
     }

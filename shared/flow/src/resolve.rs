@@ -88,11 +88,12 @@ pub async fn not_bought<P: Platform>(
 ) -> Result<Enrollment, Refusal> {
     let rows = flow.rows(id);
     let row = needed(&rows, enrollment).await?;
-    let State::Unsure { since, .. } = row.state else {
+    if !matches!(row.state, State::Unsure { .. }) {
         return Err(unfit(&row, "resolved"));
-    };
+    }
     let checked = checked.map(str::trim).filter(|text| !text.is_empty());
-    let day = (since - flow.deployment.quiet_time).to_zoned(jiff::tz::TimeZone::UTC).date();
+    // From the day before the enrollment existed: it may have been bought long before it became unsure.
+    let day = row.created_at.to_zoned(jiff::tz::TimeZone::UTC).date();
     let listing = match ca_credentials(flow, id).await? {
         Some(credentials) => look_up::list_since(flow, &credentials, day.yesterday().unwrap_or(day)).await,
         None => Err("the SSL.com credentials are missing".to_owned()),

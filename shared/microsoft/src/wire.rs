@@ -14,16 +14,20 @@ const ANSWER: Duration = Duration::from_secs(30);
 
 /// A client for one base address; plain http stays possible only when that address is plain.
 pub(crate) fn client(base: &Url) -> Result<Client, Error> {
-    Client::builder()
+    let is_encrypted = base.scheme() == "https";
+    let mut builder = Client::builder()
         .user_agent("intune-smime")
         .connect_timeout(CONNECT)
         .timeout(ANSWER)
         // A redirect would take the token to wherever the answer says.
         .redirect(Policy::none())
         .referer(false)
-        .https_only(base.scheme() == "https")
-        .build()
-        .map_err(|source| Error::Client { source })
+        .https_only(is_encrypted);
+    if !is_encrypted {
+        // Allowed on this machine only; through a proxy the client secret would leave it.
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|source| Error::Client { source })
 }
 
 /// What came back. The body may be missing although the status is known, which matters after a write.

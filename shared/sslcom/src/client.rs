@@ -45,6 +45,11 @@ impl Client {
         Ok(Self(Arc::new(Inner { http, endpoint, statuses })))
     }
 
+    /// [`Endpoint::first_page`].
+    pub fn first_page(&self) -> u32 {
+        self.0.endpoint.first_page
+    }
+
     /// Buys: SSL.com takes the price from the prepaid balance (SSL.com Apiary). It knows no idempotency key, so the caller
     /// writes down what is about to be bought, calls this once, and looks the order up when the answer is not clear.
     ///

@@ -56,7 +56,8 @@ fn entries(answer: &Value) -> Option<&Vec<Value>> {
         Value::Object(members) if !members.contains_key("ref") && !members.contains_key("order_status") => members,
         _ => return None,
     };
-    let mut lists = members.values().filter_map(Value::as_array);
+    let said_beside = |name: &str| matches!(name, "errors" | "warnings" | "messages");
+    let mut lists = members.iter().filter(|(name, _)| !said_beside(name)).filter_map(|(_, value)| value.as_array());
     lists.next().filter(|_| lists.next().is_none())
 }
 
@@ -75,7 +76,8 @@ mod tests {
     #[test]
     fn a_list_is_read_bare_and_wrapped() {
         let entry = json!({ "ref": "co-1", "order_status": "issued", "external_order_number": "e-1", "order_amount": "$38.00" });
-        for answer in [json!([entry]), json!({ "page": 1, "certificates": [entry] })] {
+        let beside = json!({ "certificate_orders": [entry], "warnings": [] });
+        for answer in [json!([entry]), json!({ "page": 1, "certificates": [entry] }), beside] {
             let listing = read(&answer).unwrap();
             assert_eq!((listing.orders.len(), listing.unreadable), (1, 0));
             assert_eq!(listing.orders[0].order_ref.as_str(), "co-1");

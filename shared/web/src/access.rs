@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use aws_lc_rs::digest;
@@ -14,6 +15,9 @@ use jiff::{SignedDuration, Timestamp};
 
 /// How long a session token is accepted after signing in.
 const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(12);
+
+/// How long a one-time ticket waits for its use.
+const TICKET_LIFE: Duration = Duration::from_secs(15 * 60);
 
 /// Sessions open at once. Beyond it, the one that ends first is closed.
 const SESSIONS: usize = 1_000;
@@ -28,7 +32,7 @@ pub struct Access(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     tokens: HashMap<Hash, Operator>,
-    tickets: Mutex<HashMap<Hash, Operator>>,
+    tickets: Mutex<HashMap<Hash, (Operator, Instant)>>,
     sessions: Mutex<HashMap<Hash, Session>>,
 }
 
@@ -73,13 +77,16 @@ impl Access {
     pub fn one_time_ticket(&self, name: &str, role: Role) -> String {
         let ticket = random_text();
         let operator = Operator { name: name.to_owned(), role };
-        locked(&self.0.tickets).insert(sha256(ticket.as_bytes()), operator);
+        locked(&self.0.tickets).insert(sha256(ticket.as_bytes()), (operator, Instant::now()));
         ticket
     }
 
     /// The token of a new session; `None` when the ticket was used before or never existed.
     pub(crate) fn sign_in(&self, ticket: &str, now: Timestamp) -> Option<(String, Session)> {
-        let operator = locked(&self.0.tickets).remove(&sha256(ticket.as_bytes()))?;
+        let (operator, made) = locked(&self.0.tickets).remove(&sha256(ticket.as_bytes()))?;
+        if made.elapsed() > TICKET_LIFE {
+            return None;
+        }
         let expires_at = now.saturating_add(SESSION_LIFE).unwrap_or(Timestamp::MAX);
         let token = random_text();
         let mut sessions = locked(&self.0.sessions);

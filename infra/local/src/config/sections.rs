@@ -6,14 +6,12 @@ use std::{
     time::Duration,
 };
 
-use domain::operator::Role;
 use flow::{Deployment, FieldProblem};
 use jiff::SignedDuration;
 use serde::Deserialize;
-use url::Url;
+use url::{Host, Url};
 
-use super::is_safe;
-use crate::runner::Pace;
+use super::tables::{json_fields, many};
 
 type Problems = Vec<FieldProblem>;
 
@@ -26,14 +24,6 @@ pub(super) struct ServerSection {
     data: Option<PathBuf>,
     hosts: Option<Vec<String>>,
     pub(super) stop_buying: bool,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct TokenRow {
-    pub(super) name: String,
-    pub(super) sha256: String,
-    pub(super) role: Option<Role>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -54,23 +44,6 @@ pub(super) struct SslComSection {
     first_page: Option<u32>,
     mailbox_validation_item: Option<String>,
     status: Option<toml::Value>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct TimingSection {
-    purchase_window: Option<SignedDuration>,
-    quiet_time: Option<SignedDuration>,
-    look_up_after: Option<Vec<SignedDuration>>,
-    poll_after: Option<Vec<SignedDuration>>,
-    read_back_after: Option<Vec<SignedDuration>>,
-    retry_after: Option<SignedDuration>,
-    failures_allowed: Option<u32>,
-    released_per_sweep: Option<usize>,
-    sweep_every: Option<SignedDuration>,
-    purchases_at_once: Option<usize>,
-    jobs_at_once: Option<usize>,
-    clicks_accepted: Option<bool>,
 }
 
 impl ServerSection {
@@ -117,8 +90,17 @@ impl ServerSection {
     }
 
     /// The names under which a browser may ask: this machine's, and the public one.
-    pub(super) fn hosts(&self, listen: SocketAddr, public: Option<&Url>) -> Option<Vec<String>> {
+    pub(super) fn hosts(
+        &self,
+        listen: SocketAddr,
+        public: Option<&Url>,
+        problems: &mut Problems,
+    ) -> Option<Vec<String>> {
         if let Some(hosts) = &self.hosts {
+            if hosts.is_empty() {
+                let fix = "name the hosts under which browsers ask, or leave it out";
+                problems.push(FieldProblem::new("server.hosts", "it is empty, so nobody could ask", fix));
+            }
             return Some(hosts.clone());
         }
         let public = public.and_then(Url::host_str).map(str::to_owned);
@@ -179,110 +161,91 @@ impl SslComSection {
         // Whether pages begin at 0 or 1 is not documented; from 0, both are covered.
         endpoint.first_page = self.first_page.unwrap_or(0);
         if let Some(item) = &self.mailbox_validation_item {
+            if !item.contains("{address}") {
+                let problem = "it does not say where the address stands";
+                problems.push(FieldProblem::new("sslcom.mailbox_validation_item", problem, "write {address} there"));
+            }
             endpoint.mailbox_validation_item = item.clone();
         }
         endpoint
     }
 
+    /// The `status` rows, or the statuses that were seen where there are none.
     pub(super) fn statuses(&self, problems: &mut Problems) -> sslcom::StatusTable {
-        let Some(rows) = self.status.clone() else { return sslcom::StatusTable::default() };
-        rows.try_into().unwrap_or_else(|problem: toml::de::Error| {
-            problems.push(FieldProblem::new(
-                "sslcom.status",
-                problem.message(),
-                "write rows as { contains = \"…\", stage = \"…\" }",
-            ));
-            sslcom::StatusTable::default()
-        })
+        let rows = many("sslcom.status", self.status.clone(), problems);
+        if rows.is_empty() {
+            return sslcom::StatusTable::default();
+        }
+        let mut good = Vec::with_capacity(rows.len());
+        for (name, row) in rows {
+            let read = row.try_into::<sslcom::StatusRow>().map_err(|problem| problem.message().to_owned());
+            let kept = read.and_then(|row| sslcom::StatusTable::new(vec![row.clone()]).map(|_| row).map_err(reason));
+            match kept {
+                Ok(row) => good.push(row),
+                Err(problem) => problems.push(FieldProblem::new(
+                    name,
+                    problem,
+                    "write it as { contains = \"waiting on validation\", stage = \"awaiting_validation\" }",
+                )),
+            }
+        }
+        sslcom::StatusTable::new(good).unwrap_or_default()
     }
 }
 
-impl TimingSection {
-    pub(super) fn deployment(&self, create_timeout: Duration, problems: &mut Problems) -> Deployment {
-        let default = Deployment::default();
-        let purchase_window = self.purchase_window.unwrap_or(default.purchase_window);
-        if purchase_window > SignedDuration::from_secs(60) || purchase_window < SignedDuration::from_secs(1) {
-            let problem = "a purchase may start between 1 and 60 seconds after it was written down";
-            problems.push(FieldProblem::new("timing.purchase_window", problem, "use 60s"));
-        }
-        let quiet_time = self.quiet_time.unwrap_or(default.quiet_time);
-        let create_timeout = SignedDuration::try_from(create_timeout).unwrap_or(SignedDuration::MAX);
-        let least = purchase_window.saturating_add(create_timeout);
-        if quiet_time <= least {
-            let problem = format!(
-                "a purchase may still be answered {least:#} after it was written down, so {quiet_time:#} is too short"
-            );
-            let fix =
-                "make it longer than timing.purchase_window and sslcom.create_timeout together; 30m is the default";
-            problems.push(FieldProblem::new("timing.quiet_time", problem, fix));
-        }
-        let schedule =
-            |name: &str, given: &Option<Vec<SignedDuration>>, default: Vec<SignedDuration>, problems: &mut Problems| {
-                let schedule = given.clone().unwrap_or(default);
-                if schedule.is_empty() || schedule.iter().any(SignedDuration::is_negative) {
-                    let problem = "it is empty, or holds a negative time";
-                    problems.push(FieldProblem::new(
-                        format!("timing.{name}"),
-                        problem,
-                        "write it as in [\"1m\", \"2m\", \"5m\"]",
-                    ));
-                }
-                schedule
-            };
-        Deployment {
-            purchase_window,
-            quiet_time,
-            look_up_after: schedule("look_up_after", &self.look_up_after, default.look_up_after.clone(), problems),
-            poll_after: schedule("poll_after", &self.poll_after, default.poll_after.clone(), problems),
-            read_back_after: schedule(
-                "read_back_after",
-                &self.read_back_after,
-                default.read_back_after.clone(),
-                problems,
-            ),
-            retry_after: self.retry_after.unwrap_or(default.retry_after),
-            failures_allowed: self.failures_allowed.unwrap_or(default.failures_allowed),
-            released_per_sweep: self.released_per_sweep.unwrap_or(default.released_per_sweep),
-            clicks_accepted: self.clicks_accepted.unwrap_or(default.clicks_accepted),
-            ..default
+/// The `[[product]]` rows, or what is known of SSL.com's products where there are none.
+pub(super) fn products(rows: Vec<(String, toml::Table)>, problems: &mut Problems) -> sslcom::ProductTable {
+    if rows.is_empty() {
+        return sslcom::ProductTable::default();
+    }
+    let mut good = Vec::with_capacity(rows.len());
+    for (name, row) in rows {
+        good.push(json_fields(row));
+        // The rows before are good, so it is this one that is refused.
+        if let Err(problem) = sslcom::ProductTable::try_from(good.clone()) {
+            good.pop();
+            problems.push(FieldProblem::new(name, reason(problem), "see the rows of the commented example"));
         }
     }
-
-    pub(super) fn pace(&self) -> Pace {
-        let default = Pace::default();
-        Pace {
-            sweep_every: self.sweep_every.and_then(|time| Duration::try_from(time).ok()).unwrap_or(default.sweep_every),
-            purchases_at_once: self.purchases_at_once.unwrap_or(default.purchases_at_once),
-            jobs_at_once: self.jobs_at_once.unwrap_or(default.jobs_at_once),
-        }
-    }
+    sslcom::ProductTable::try_from(good).unwrap_or_default()
 }
 
-/// The `[[product]]` rows, or SSL.com's own list where there are none.
-pub(super) fn products(rows: Option<toml::Value>, problems: &mut Problems) -> sslcom::ProductTable {
-    let Some(rows) = rows else { return sslcom::ProductTable::default() };
-    rows.try_into().unwrap_or_else(|problem: toml::de::Error| {
-        problems.push(FieldProblem::new("product", problem.message(), "see the rows of the commented example"));
-        sslcom::ProductTable::default()
-    })
+fn reason(problem: sslcom::Error) -> String {
+    match problem {
+        // It names the field; the row is named already.
+        sslcom::Error::Configuration { reason, .. } => reason,
+        other => other.to_string(),
+    }
 }
 
 /// A base address, always with a slash at its end, so that paths can be joined to it.
 fn base(field: &str, text: &str, problems: &mut Problems) -> Option<Url> {
     let text = text.trim();
     let slashed = if text.ends_with('/') { text.to_owned() } else { format!("{text}/") };
-    match Url::parse(&slashed) {
-        Ok(url) if is_safe(&url) && url.query().is_none() && url.fragment().is_none() => Some(url),
-        Ok(url) if !is_safe(&url) => {
-            let problem = "it is not https (http only for this machine)";
-            problems.push(FieldProblem::new(field, problem, "use an https address"));
-            None
+    let (problem, fix) = match Url::parse(&slashed) {
+        Ok(url) if !is_safe(&url) => ("it is not https (http only for this machine)", "use an https address"),
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            ("it names a user", "leave out what stands before the @")
         }
-        _ => {
-            problems.push(FieldProblem::new(field, "it is not an address", "write it as in https://smime.example.com"));
-            None
+        Ok(url) if url.query().is_some() || url.fragment().is_some() => {
+            ("it has a query or a fragment", "leave out what follows the ? or #")
         }
-    }
+        Ok(url) => return Some(url),
+        Err(_) => ("it is not an address", "write it as in https://smime.example.com"),
+    };
+    problems.push(FieldProblem::new(field, problem, fix));
+    None
+}
+
+/// Whether a browser or a vendor can be sent there without others reading along.
+fn is_safe(url: &Url) -> bool {
+    let loopback = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    url.scheme() == "https" || (url.scheme() == "http" && loopback)
 }
 
 fn duration(field: &str, given: Option<SignedDuration>, most: i64, problems: &mut Problems) -> Option<Duration> {

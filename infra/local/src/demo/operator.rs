@@ -87,7 +87,7 @@ impl Operator {
                 if since.elapsed() > STALLED {
                     bail!("the import does not end: {import}");
                 }
-                tokio::time::sleep(GLANCE).await;
+                glance().await;
             }
         }
         if let Some(problem) = import["problem"].as_str() {
@@ -132,7 +132,7 @@ impl Operator {
             if since.elapsed() > STALLED {
                 bail!("the plan does not get ready: {batch}");
             }
-            tokio::time::sleep(GLANCE).await;
+            glance().await;
         }
     }
 
@@ -167,7 +167,7 @@ impl Operator {
             } else if since.elapsed() > STALLED {
                 return Ok(());
             }
-            tokio::time::sleep(GLANCE).await;
+            glance().await;
         }
     }
 
@@ -218,6 +218,12 @@ impl Operator {
         let body = answer.bytes().await?;
         Ok((status, if body.is_empty() { Value::Null } else { serde_json::from_slice(&body)? }))
     }
+}
+
+/// The pause before the API is asked again.
+#[expect(clippy::disallowed_methods, reason = "the API does not tell by itself that something changed")]
+async fn glance() {
+    tokio::time::sleep(GLANCE).await;
 }
 
 fn location(answer: &reqwest::Response) -> anyhow::Result<String> {

@@ -167,7 +167,7 @@ pub(super) fn products() -> anyhow::Result<::sslcom::ProductTable> {
         "code": 700,
         "label": "Personal ID + Organization (IV+OV) S/MIME",
         "certificate_type": "sponsor",
-        "offers": [{ "days": 365, "price_cents": 76_00 }, { "days": 730, "price_cents": 152_00 }],
+        "offers": [{ "days": 365, "price_cents": 7_600 }, { "days": 730, "price_cents": 15_200 }],
     }]);
     Ok(serde_json::from_value(rows)?)
 }

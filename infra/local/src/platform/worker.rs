@@ -106,12 +106,14 @@ impl Worker {
                 true => self.until_next().await?,
                 false => LONGEST_PAUSE,
             };
+            #[expect(clippy::disallowed_methods, reason = "what comes in meanwhile wakes it up")]
+            let paused = tokio::time::sleep(pause);
             tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => return Ok(()),
                 Some(ended) = under_way.join_next() => settled(ended)?,
                 _ = changed.changed(), if has_room => {}
-                () = tokio::time::sleep(pause) => {}
+                () = paused => {}
             }
         }
     }

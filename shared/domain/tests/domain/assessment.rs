@@ -103,6 +103,8 @@ fn who_cannot_be_enrolled_is_left_out_with_the_reason() {
     assert_eq!(place(Person { primary_smtp: None, ..anna() }), Assessment::NoAddress);
     let unusable = Person { primary_smtp: Some("anna berg@example.com".into()), ..anna() };
     assert!(matches!(place(unusable), Assessment::UnusableAddress { .. }));
+    let initial = Person { primary_smtp: Some("anna@contoso.onmicrosoft.com".into()), ..anna() };
+    assert!(matches!(place(initial), Assessment::UnusableAddress { .. }));
     let long = Person { primary_smtp: Some(format!("{}@example.com", "a".repeat(60))), ..anna() };
     assert_eq!(place(long), Assessment::AddressTooLong { characters: 72 });
     let emoji = Person { surname: Some("Berg 😀".into()), ..anna() };

@@ -73,7 +73,7 @@ pub(super) struct Claims {
     pub(super) name: Option<String>,
     pub(super) preferred_username: Option<String>,
     #[serde(default)]
-    pub(super) roles: Vec<String>,
+    pub(super) roles: Option<Vec<String>>,
 }
 
 impl Entra {

@@ -88,7 +88,7 @@ impl Entra {
             tenant_id: claims.tid,
             name: claims.name,
             preferred_username: claims.preferred_username,
-            roles: claims.roles,
+            roles: claims.roles.unwrap_or_default(),
             tokens: delegated(&answer, now),
         })
     }

@@ -175,7 +175,7 @@ fn sentence(state: &State) -> String {
         State::Buying { .. } => "The order is being placed.".into(),
         State::Bought => "Paid; the certificate request is handed in next.".into(),
         State::Validating { status, .. } if status.is_empty() => "SSL.com validates.".into(),
-        State::Validating { status, .. } => format!("SSL.com validates: {status}."),
+        State::Validating { status, .. } => ended(format!("SSL.com validates: {status}")),
         State::Issued => "Issued and checked; the import is next.".into(),
         State::Importing => "Being imported into Intune.".into(),
         State::Imported { .. } => "In Intune.".into(),
@@ -183,13 +183,18 @@ fn sentence(state: &State) -> String {
             "An order may have been placed, and none was found. Say whether it was bought.".into()
         }
         State::Unsure { .. } => "An order may have been placed. Say which of the candidates it is, if any.".into(),
-        State::Blocked { cause } => format!("Not ordered: {cause}."),
-        State::Held { reasons } => format!("The certificate is held: {}.", reasons.join("; ")),
-        State::Rejected { status } => format!("SSL.com will not issue: {status}."),
-        State::Expired { status } => format!("The order ended without a certificate: {status}."),
-        State::Failed { stage, cause } => format!("{}: {cause}.", failed(*stage)),
-        State::Cancelled { reason } => format!("Cancelled: {reason}."),
+        State::Blocked { cause } => ended(format!("Not ordered: {cause}")),
+        State::Held { reasons } => ended(format!("The certificate is held: {}", reasons.join("; "))),
+        State::Rejected { status } => ended(format!("SSL.com will not issue: {status}")),
+        State::Expired { status } => ended(format!("The order ended without a certificate: {status}")),
+        State::Failed { stage, cause } => ended(format!("{}: {cause}", failed(*stage))),
+        State::Cancelled { reason } => ended(format!("Cancelled: {reason}")),
     }
+}
+
+/// With a full stop at its end, and no second one after a vendor's.
+fn ended(sentence: String) -> String {
+    format!("{}.", sentence.trim_end().trim_end_matches('.'))
 }
 
 fn failed(stage: Stage) -> &'static str {
