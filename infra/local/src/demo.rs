@@ -85,7 +85,7 @@ pub async fn run(options: Options) -> anyhow::Result<bool> {
     if !options.once {
         progress::print(&format!(
             "\nThe page, signed in once:\n{base_url}/#ticket={}\nThe API is described at {base_url}/openapi.json; it wants the header\nAuthorization: Bearer {}\nCtrl-C stops.",
-            app.access.one_time_ticket("newcomer", Role::Admin),
+            app.access.one_time_ticket("newcomer", Role::Admin, Timestamp::now()),
             app.token,
         ));
         tokio::signal::ctrl_c().await.context("Ctrl-C cannot be listened for")?;

@@ -5,7 +5,6 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
 };
 
 use aws_lc_rs::digest;
@@ -17,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(12);
 
 /// How long a one-time ticket waits for its use.
-const TICKET_LIFE: Duration = Duration::from_secs(15 * 60);
+const TICKET_LIFE: SignedDuration = SignedDuration::from_mins(15);
 
 /// Sessions open at once. Beyond it, the one that ends first is closed.
 const SESSIONS: usize = 1_000;
@@ -32,7 +31,7 @@ pub struct Access(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     tokens: HashMap<Hash, Operator>,
-    tickets: Mutex<HashMap<Hash, (Operator, Instant)>>,
+    tickets: Mutex<HashMap<Hash, (Operator, Timestamp)>>,
     sessions: Mutex<HashMap<Hash, Session>>,
 }
 
@@ -74,17 +73,17 @@ impl Access {
     }
 
     /// A ticket that signs in once, for the link `/#ticket=…` that whoever started the process reads there.
-    pub fn one_time_ticket(&self, name: &str, role: Role) -> String {
+    pub fn one_time_ticket(&self, name: &str, role: Role, now: Timestamp) -> String {
         let ticket = random_text();
         let operator = Operator { name: name.to_owned(), role };
-        locked(&self.0.tickets).insert(sha256(ticket.as_bytes()), (operator, Instant::now()));
+        locked(&self.0.tickets).insert(sha256(ticket.as_bytes()), (operator, now));
         ticket
     }
 
     /// The token of a new session; `None` when the ticket was used before or never existed.
     pub(crate) fn sign_in(&self, ticket: &str, now: Timestamp) -> Option<(String, Session)> {
         let (operator, made) = locked(&self.0.tickets).remove(&sha256(ticket.as_bytes()))?;
-        if made.elapsed() > TICKET_LIFE {
+        if now.duration_since(made) > TICKET_LIFE {
             return None;
         }
         let expires_at = now.saturating_add(SESSION_LIFE).unwrap_or(Timestamp::MAX);
@@ -175,9 +174,17 @@ mod tests {
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
     #[test]
+    fn a_ticket_waits_a_quarter_of_an_hour() {
+        let access = Access::default();
+        let late = NOW + TICKET_LIFE + SignedDuration::from_secs(1);
+        assert!(access.sign_in(&access.one_time_ticket("ops", Role::Viewer, NOW), late).is_none());
+        assert!(access.sign_in(&access.one_time_ticket("ops", Role::Viewer, NOW), NOW + TICKET_LIFE).is_some());
+    }
+
+    #[test]
     fn a_ticket_signs_in_once() {
         let access = Access::default();
-        let ticket = access.one_time_ticket("ops", Role::Approver);
+        let ticket = access.one_time_ticket("ops", Role::Approver, NOW);
         let (token, session) = access.sign_in(&ticket, NOW).unwrap();
         let ops = Operator { name: "ops".into(), role: Role::Approver };
         assert_eq!(session.operator, ops);
@@ -189,7 +196,7 @@ mod tests {
     #[test]
     fn a_session_ends_by_time_and_by_signing_out() {
         let access = Access::default();
-        let begin = || access.sign_in(&access.one_time_ticket("ops", Role::Viewer), NOW).unwrap();
+        let begin = || access.sign_in(&access.one_time_ticket("ops", Role::Viewer, NOW), NOW).unwrap();
         let (token, session) = begin();
         let before = session.expires_at - SignedDuration::from_secs(1);
         assert!(access.operator(&token, before).is_some());
@@ -221,7 +228,7 @@ mod tests {
         let mut tokens = Vec::new();
         for second in 0..=SESSIONS {
             let now = NOW + SignedDuration::from_secs(i64::try_from(second).unwrap());
-            let ticket = access.one_time_ticket("ops", Role::Viewer);
+            let ticket = access.one_time_ticket("ops", Role::Viewer, now);
             tokens.push(access.sign_in(&ticket, now).unwrap().0);
         }
         assert!(access.operator(&tokens[0], NOW).is_none());

@@ -192,7 +192,7 @@ async fn an_integration_that_does_not_exist_is_a_404_on_every_route() {
 #[tokio::test]
 async fn a_ticket_signs_in_once_and_signing_out_ends_the_session() {
     let server = Server::start().await;
-    let ticket = server.access.one_time_ticket("local", Role::Operator);
+    let ticket = server.access.one_time_ticket("local", Role::Operator, jiff::Timestamp::now());
     let sign_in = || answer(server.request(Method::POST, "/sign-in").json(&json!({ "ticket": ticket })));
     let signed_in = sign_in().await.json();
     assert_eq!((&signed_in["name"], &signed_in["role"]), (&json!("local"), &json!("operator")));

@@ -127,7 +127,7 @@ async fn the_log_has_the_route_and_the_reference_and_nothing_that_was_sent() {
     let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _guard = tracing::subscriber::set_default(subscriber);
     let server = Server::start().await;
-    let ticket = server.access.one_time_ticket("ops", Role::Viewer);
+    let ticket = server.access.one_time_ticket("ops", Role::Viewer, jiff::Timestamp::now());
     let signed_in = answer(server.request(Method::POST, "/sign-in").json(&json!({ "ticket": ticket }))).await.json();
     let session = signed_in["token"].as_str().unwrap().to_owned();
     let id = server.integration().await;
