@@ -105,7 +105,11 @@ pub enum State {
     /// One run may be importing right now.
     Importing,
     /// The Intune record stands and is ours.
-    Imported { at: Timestamp },
+    Imported {
+        at: Timestamp,
+        /// Until then the record can be written again.
+        keep_key_until: Timestamp,
+    },
     /// A purchase may have happened and cannot be found. A person decides.
     Unsure { since: Timestamp, candidates: Vec<String> },
     /// The CA or a brake refused before anything was bought.

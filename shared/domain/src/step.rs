@@ -38,12 +38,11 @@ pub fn plan(enrollment: &Enrollment, now: Timestamp) -> Step {
         State::Bought => Step::SubmitRequest,
         State::Validating { .. } => Step::Check,
         State::Issued | State::Importing => Step::Import,
-        State::Imported { .. } | State::Cancelled { .. } | State::Rejected { .. } | State::Expired { .. } => {
-            match enrollment.due_at {
-                Some(due) if due <= now && keeps_key(enrollment) => Step::DestroyKey,
-                _ => Step::Rest,
-            }
+        State::Imported { keep_key_until, .. } if *keep_key_until <= now && keeps_key(enrollment) => Step::DestroyKey,
+        State::Cancelled { .. } | State::Rejected { .. } | State::Expired { .. } if keeps_key(enrollment) => {
+            Step::DestroyKey
         }
+        State::Imported { .. } | State::Cancelled { .. } | State::Rejected { .. } | State::Expired { .. } => Step::Rest,
         State::Planned | State::Unsure { .. } | State::Blocked { .. } | State::Held { .. } | State::Failed { .. } => {
             Step::Rest
         }

@@ -211,7 +211,7 @@ pub fn apply(enrollment: &Enrollment, happened: &Happened) -> Result<Enrollment,
         next.note = None;
     }
     next.due_at = match (&next.state, &happened.what) {
-        (State::Imported { .. }, Event::Imported { keep_key_until }) => Some(*keep_key_until),
+        (State::Imported { keep_key_until, .. }, Event::Imported { .. }) => Some(*keep_key_until),
         // A surplus order found late changes nothing about when the row itself is due.
         (_, Event::PurchaseFound { .. }) if next.state == enrollment.state => enrollment.due_at,
         // Nothing was bought, or nothing will come of it: the key is destroyed at once.
@@ -303,10 +303,10 @@ fn state_after(row: &mut Enrollment, happened: &Happened) -> Option<State> {
 
         (State::Issued, Event::ImportStarted) => State::Importing,
         (State::Importing, Event::ImportNotSent) => State::Issued,
-        (State::Issued | State::Importing, Event::Imported { .. }) => {
+        (State::Issued | State::Importing, Event::Imported { keep_key_until }) => {
             row.intune = IntuneFacet::Present;
             row.key = KeyFacet::Retained;
-            State::Imported { at }
+            State::Imported { at, keep_key_until: *keep_key_until }
         }
         (State::Imported { .. }, Event::ImportRequestedAgain)
             if matches!(row.key, KeyFacet::Sealed | KeyFacet::Retained) =>

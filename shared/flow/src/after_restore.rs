@@ -150,6 +150,6 @@ async fn adopt<P: Platform, S: IntegrationStore>(
             row = back;
         }
     }
-    let written = bought(rows, row, flow.now(), STEP, attempt, reference, paid(order.amount.as_ref())).await?;
+    let written = bought(flow, rows, row, STEP, attempt, reference, paid(order.amount.as_ref())).await?;
     Ok(written.row().is_some())
 }

@@ -6,16 +6,15 @@ use std::collections::{HashMap, HashSet};
 use domain::{
     Enrollment, IntegrationId, Money,
     enrollment::{State, StateName},
-    jobs::{CheckOrder, Job},
     step::{self, Step},
     transition::Event,
 };
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use ports::{EnrollmentFilter, IntegrationStore, Platform, PlatformError, Queue, Vendor};
+use ports::{EnrollmentFilter, IntegrationStore, Platform, PlatformError, Vendor};
 
 use crate::{
     Flow, Outcome,
-    commit::{Written, event, once, postpone, scheduled},
+    commit::{event, once, postpone, scheduled},
     connect::ca_credentials,
     place_order::{bought, paid},
 };
@@ -209,11 +208,9 @@ async fn found<P: Platform, S: IntegrationStore>(
     reference: String,
     paid: Option<Money>,
 ) -> Result<(), PlatformError> {
-    let (id, integration, attempt) = (row.id, row.integration, row.attempt);
-    if let Written::Yes(_) = bought(rows, row.clone(), flow.now(), STEP, attempt, reference, paid).await? {
+    let (id, attempt) = (row.id, row.attempt);
+    if bought(flow, rows, row.clone(), STEP, attempt, reference, paid).await?.row().is_some() {
         tracing::info!(enrollment = %id, event = "order.found", "the order of enrollment {id} was found by looking it up");
-        let check = Job::CheckOrder(CheckOrder::One { integration, enrollment: id });
-        flow.platform.queue().send(vec![check], std::time::Duration::ZERO).await?;
     }
     Ok(())
 }

@@ -217,13 +217,10 @@ async fn settle<P: Platform, S: IntegrationStore>(
             let attempt = row.attempt;
             let price = row.product.price;
             let batch = row.batch;
-            match bought(rows, row, now, STEP, attempt, reference, paid).await? {
-                Written::Yes(row) => {
-                    let check = CheckOrder::One { integration: row.integration, enrollment: row.id };
-                    flow.platform.queue().send(vec![Job::CheckOrder(check)], std::time::Duration::ZERO).await?;
-                }
-                // The order's reference belongs to another enrollment: this answer cannot be trusted.
-                Written::Refused(_) | Written::No => return Ok(Outcome::Later),
+            let written = bought(flow, rows, row, STEP, attempt, reference, paid).await?;
+            // Refused: the order's reference belongs to another enrollment, so this answer cannot be trusted.
+            if written.row().is_none() {
+                return Ok(Outcome::Later);
             }
             if let Some(amount) = surprise {
                 stop_batch(rows, batch, format!("SSL.com took {} for an order planned at {price}", amount.text))
@@ -262,11 +259,11 @@ fn is_as_planned(amount: &sslcom::Amount, price: Money) -> bool {
     amount.cents.is_none() || paid(Some(amount)) == Some(price)
 }
 
-/// Writes the order's reference. A paid order is never dropped.
-pub(crate) async fn bought<S: IntegrationStore>(
+/// Writes the order's reference and sends the order on. A paid order is never dropped.
+pub(crate) async fn bought<P: Platform, S: IntegrationStore>(
+    flow: &Flow<P>,
     rows: &S,
     row: Enrollment,
-    now: Timestamp,
     step: &'static str,
     attempt: u32,
     reference: String,
@@ -274,7 +271,7 @@ pub(crate) async fn bought<S: IntegrationStore>(
 ) -> Result<Written, PlatformError> {
     let found = Event::PurchaseFound { attempt, reference: reference.clone(), paid };
     let id = row.id;
-    let written = fact(rows, row, event(step, now, found), |change| {
+    let written = fact(rows, row, event(step, flow.now(), found), |change| {
         change.references = vec![reference.clone()];
     })
     .await?;
@@ -282,10 +279,14 @@ pub(crate) async fn bought<S: IntegrationStore>(
         Written::Yes(row) if row.surplus.contains(&reference) => {
             tracing::error!(enrollment = %id, event = "order.surplus", "a second order was paid for enrollment {id}");
         }
+        Written::Yes(row) => {
+            let check = CheckOrder::One { integration: row.integration, enrollment: id };
+            flow.platform.queue().send(vec![Job::CheckOrder(check)], std::time::Duration::ZERO).await?;
+        }
         Written::Refused(_) => {
             tracing::error!(enrollment = %id, event = "order.taken", "the order that enrollment {id} got belongs to another");
         }
-        Written::Yes(_) | Written::No => {}
+        Written::No => {}
     }
     Ok(written)
 }

@@ -64,7 +64,7 @@ pub async fn bought<P: Platform>(
     }
     let paid = paid(order.amount.as_ref());
     let attempt = row.attempt;
-    let written = write_bought(&rows, row, flow.now(), "resolve", attempt, reference.to_owned(), paid).await?;
+    let written = write_bought(flow, &rows, row, "resolve", attempt, reference.to_owned(), paid).await?;
     let after = match written {
         Written::Yes(row) => *row,
         Written::Refused(Commit::ReferenceTaken { by: owner, .. }) => {

@@ -1,7 +1,7 @@
 //! One axum [`Router`]: the JSON API, the OAuth callback, the webhook and the console.
 //!
 //! It maps HTTP to [`flow`] and back and decides nothing about an enrollment. What needs which role stands in the
-//! OpenAPI document, and the document is what [`access`] enforces: an operation without a role is open to nobody.
+//! OpenAPI document, and the document is what [`Access`] enforces: an operation without a role is open to nobody.
 
 mod access;
 mod api;

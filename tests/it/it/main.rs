@@ -3,3 +3,5 @@
 mod api;
 mod architecture;
 mod contract;
+mod deployment_file;
+mod walk;

@@ -179,3 +179,12 @@ fn a_key_is_destroyed_at_once_when_nothing_will_come_of_the_enrollment() {
     let destroyed = apply(&cancelled, &happened(Event::KeyDestroyed)).expect("accepted");
     assert_eq!((destroyed.key, destroyed.due_at), (KeyFacet::Destroyed, None));
 }
+
+#[test]
+fn a_key_whose_time_is_over_is_destroyed_although_the_sweep_has_moved_the_due_time() {
+    let imported = rows().into_iter().find(|(name, _)| *name == StateName::Imported).expect("an imported row").1;
+    let State::Imported { keep_key_until, .. } = imported.state else { unreachable!("it is imported") };
+    let released = Enrollment { due_at: Some(keep_key_until + domain::transition::LEASE), ..imported };
+    assert_eq!(plan(&released, keep_key_until), Step::DestroyKey);
+    assert_eq!(plan(&released, keep_key_until - domain::transition::LEASE), Step::Rest);
+}

@@ -67,7 +67,11 @@ impl Graph {
         self.0.values_mut().find(|package| package.folder.is_some() && package.name == name).unwrap()
     }
 
+    /// The room as it is, if there is one.
     pub(super) fn add_room(&mut self, folder: &str) {
+        if self.rooms().any(|room| room.folder.as_deref() == Some(folder)) {
+            return;
+        }
         let name = folder.rsplit('/').next().unwrap().to_owned();
         let package = Package { name, folder: Some(folder.to_owned()), needs: BTreeSet::new() };
         self.0.insert(folder.to_owned(), package);

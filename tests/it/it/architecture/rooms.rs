@@ -31,7 +31,8 @@ const STAND_INS: &[&str] = &["local", "sim"];
 const WHAT_IS_JUDGED: &[&str] =
     &["der", "jsonwebtoken", "oauth2", "p12-keystore", "rsa", "sha2", "x509-cert", "x509-parser"];
 
-const SHARED: &[&str] = &["domain", "flow", "microsoft", "pki", "ports", "sim", "sslcom", "web"];
+/// What the local platform runs in one process, and the simulators that it runs against.
+const ONE_PROCESS: &[&str] = &["domain", "flow", "microsoft", "pki", "ports", "sim", "sslcom", "web"];
 
 const ROOMS: &[Room] = &[
     Room {
@@ -91,7 +92,12 @@ const ROOMS: &[Room] = &[
     function_of_jobs("functions/pfx-import"),
     function_of_jobs("functions/reconcile"),
     function_of_jobs("functions/user-import"),
-    Room { folder: "infra/local", rooms: SHARED, libraries: AllBut(&[AMAZON]), never_reaches: &[AMAZON, &["aws"]] },
+    Room {
+        folder: "infra/local",
+        rooms: ONE_PROCESS,
+        libraries: AllBut(&[AMAZON]),
+        never_reaches: &[AMAZON, &["aws"]],
+    },
     Room {
         folder: "tests/sim",
         rooms: &[],

@@ -53,10 +53,12 @@ pub(super) async fn an_address_counts_each_person_once<P: Platform>(platform: &P
     let both = Person { mail: Some("info@xn--mller-kva.example".into()), ..person("C", " info@MÜLLER.example ") };
     let alias = Person { aliases: vec![folded.into()], ..person("D", "d@müller.example") };
     assert_eq!(rows.people_with_address(folded).await?, 0);
-    rows.put_people(&[primary.clone(), mail, both, alias]).await?;
+    rows.put_people(&[primary.clone(), mail.clone(), both, alias]).await?;
     assert_eq!(rows.people_with_address(folded).await?, 3);
     rows.mark_person_left(primary.id).await?;
     assert_eq!(rows.people_with_address(folded).await?, 2);
+    rows.mark_person_left(mail.id).await?;
+    assert_eq!(rows.people_with_address(folded).await?, 1);
     assert_eq!(rows.people_with_address("d@xn--mller-kva.example").await?, 1);
     Ok(())
 }
