@@ -29,7 +29,8 @@ async fn a_plan_of_a_backup_cannot_buy_again_what_was_bought_after_it() {
     let id = world.integration.parse().unwrap();
     let compared = after_restore(&world.flow, id, &by).await.unwrap();
     assert_eq!((compared.enrollments, compared.found, compared.abandoned), (3, 3, 1));
-    let (status, _) = world.send(Method::POST, &world.path(&format!("/batches/{batch}/approve")), Some(json!({}))).await;
+    let (status, _) =
+        world.send(Method::POST, &world.path(&format!("/batches/{batch}/approve")), Some(json!({}))).await;
     assert_eq!(status, StatusCode::CONFLICT);
     world.send(Method::PUT, &world.path("/stop-buying"), Some(json!({ "stopped": false }))).await;
     // Their keys are lost with the data that was not backed up, so each is held for a person.

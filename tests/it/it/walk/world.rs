@@ -70,8 +70,16 @@ impl World {
         let sslcom = SslCom::start(shop(options.funds)).await.expect("SSL.com");
         let http = reqwest::Client::builder().redirect(redirect::Policy::none()).no_proxy().build().expect("a client");
         let (flow, running) = application(data, listener, &base_url, &sslcom, &microsoft, options.public);
-        let mut world =
-            Self { sslcom, microsoft, flow, integration: String::new(), running: Some(running), base_url, http, organisation };
+        let mut world = Self {
+            sslcom,
+            microsoft,
+            flow,
+            integration: String::new(),
+            running: Some(running),
+            base_url,
+            http,
+            organisation,
+        };
         let mut settings = world.settings();
         for (field, value) in options.settings.as_object().into_iter().flatten() {
             settings[field] = value.clone();
@@ -124,9 +132,8 @@ impl World {
     async fn authorize(&self) {
         let begun = self.post(&self.path("/authorize"), json!({})).await;
         let link = begun["url"].as_str().expect("a link");
-        let location = |answer: &reqwest::Response| {
-            answer.headers()[header::LOCATION].to_str().expect("text").to_owned()
-        };
+        let location =
+            |answer: &reqwest::Response| answer.headers()[header::LOCATION].to_str().expect("text").to_owned();
         let began = self.http.get(link).send().await.expect("an answer");
         let cookie = began.headers()[header::SET_COOKIE].to_str().expect("text");
         let cookie = cookie.split(';').next().expect("a cookie").to_owned();

@@ -276,10 +276,12 @@ impl World {
     pub(super) fn authenticate(&self, fields: &mut Fields) -> Result<&Account, Refusal> {
         let account_key = fields.text("account_key")?.unwrap_or_default();
         let secret_key = fields.text("secret_key")?.unwrap_or_default();
-        self.accounts.get(&account_id(&account_key)).filter(|account| account.secret_key == secret_key).ok_or_else(|| {
-            let message = "the account key or the secret key is wrong";
-            Refusal::of(StatusCode::UNAUTHORIZED, "credentials", message)
-        })
+        self.accounts.get(&account_id(&account_key)).filter(|account| account.secret_key == secret_key).ok_or_else(
+            || {
+                let message = "the account key or the secret key is wrong";
+                Refusal::of(StatusCode::UNAUTHORIZED, "credentials", message)
+            },
+        )
     }
 }
 
