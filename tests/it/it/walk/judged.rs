@@ -65,7 +65,8 @@ async fn openssl_accepts_every_request_and_opens_every_pfx_which_holds_one_key_t
         assert_eq!(found_in(&data, &secrets), Vec::<String>::new());
         for secret in &secrets {
             fs::write(data.join("planted"), format!("before {secret} after")).unwrap();
-            assert_eq!(found_in(&data, std::slice::from_ref(secret)), [secret.clone()], "the scan finds what is there");
+            let planted = std::slice::from_ref(secret);
+            assert_eq!(found_in(&data, planted), planted, "the scan finds what is there");
         }
     }
 }

@@ -22,7 +22,7 @@ const DOMAIN: &str = "contoso.example";
 const TOKEN: &str = "a token of the tests, longer than thirty-two characters";
 pub(crate) const ACCOUNT: &str = "sim-account";
 /// Of one certificate of the product that is ordered here.
-pub(crate) const PRICE: u64 = 76_00;
+pub(crate) const PRICE: u64 = 7_600;
 /// Longer than anything here takes on a loaded machine; whoever waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -48,7 +48,7 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { people: 4, funds: 1_000_000_00, public: true, settings: json!({}) }
+        Self { people: 4, funds: 100_000_000, public: true, settings: json!({}) }
     }
 }
 
