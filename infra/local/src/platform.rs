@@ -71,7 +71,7 @@ pub enum OpenError {
 
 impl LocalPlatform {
     /// Opens the directory, or makes a new one there. It is free for others when the last clone of every part is
-    /// dropped. Messages that were in flight when the last process ended are visible again.
+    /// dropped. Messages that were in flight when the last process ended are visible again, and its leases are over.
     ///
     /// Reads and writes files, so it is called before there is anything else to do.
     pub fn open(directory: &Path, clock: Clock) -> Result<Self, OpenError> {
@@ -89,6 +89,7 @@ impl LocalPlatform {
         let writer = database::connect_writer(&path)?;
         let key = VaultKey::open(&directory.join("vault.key"), &writer)?;
         queue::release_in_flight(&writer, clock()).map_err(OpenError::Damaged)?;
+        enrollments::end_leases(&writer, clock()).map_err(OpenError::Damaged)?;
         let database = Database::new(&path, writer, lock)?;
         Ok(Self {
             store: LocalStore::new(database.clone()),

@@ -1,7 +1,7 @@
 //! Reading enrollments and what lies beside them. Writing them is the business of `commit`.
 
 use domain::transition::Happened;
-use domain::{BatchId, Claim, Enrollment, EnrollmentId, IntegrationId, enrollment::StateName};
+use domain::{BatchId, Claim, Enrollment, EnrollmentId, IntegrationId, enrollment::StateName, transition::LEASE};
 use jiff::Timestamp;
 use ports::{Attachment, Due, EnrollmentFilter, HookOwner, Page};
 use rusqlite::{Connection, ToSql, params};
@@ -98,6 +98,19 @@ pub(super) fn move_due(
         params![Text(scope), Text(id), nanoseconds(from), nanoseconds(to), Text(to)],
     )?;
     Ok(moved == 1)
+}
+
+/// The leases of a process that died are over: what it was to look after within one is due now. A step that is done twice
+/// changes nothing, so it does no harm that its message may be there as well. Only the one process that holds the
+/// directory may say so.
+pub(super) fn end_leases(connection: &Connection, now: Timestamp) -> Outcome<usize> {
+    let end = now.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
+    execute(
+        connection,
+        "UPDATE enrollments SET due_at = ?1, body = json_set(body, '$.due_at', ?2)
+         WHERE due_at > ?1 AND due_at <= ?3",
+        params![nanoseconds(now), Text(now), nanoseconds(end)],
+    )
 }
 
 /// Oldest first.
