@@ -165,7 +165,9 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
                 Err(error) => format!("the registrant's data were not accepted: {error}"),
             };
         }
-        if order.status.stage == sslcom::Stage::AwaitingValidation && order.validations.is_empty() {
+        // The CA lists the mailbox as soon as it has read the request; a method stands there once somebody asked.
+        let asked = order.validations.iter().any(|item| item.method.is_some());
+        if order.status.stage == sslcom::Stage::AwaitingValidation && (checks == 0 || !asked) {
             let mailbox = row.subject.mailbox.to_string();
             let asked = self.flow.ca.request_mailbox_validation(self.credentials, self.reference, &mailbox).await;
             note = match asked {

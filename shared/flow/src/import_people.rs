@@ -175,16 +175,16 @@ impl<P: Platform, S: IntegrationStore> Run<'_, P, S> {
 
     async fn everybody(&self, cursor: &mut DirectoryCursor) -> Result<(), Failed> {
         let graph = &self.flow.microsoft(self.integration.settings.cloud).graph;
-        let start = match &cursor.next {
-            // Taken before the first page, so that what changes during the run is seen by the next one.
-            None => {
-                let latest = graph.delta_latest(&self.access, Uuid::new_v4()).await?;
-                cursor.delta = Some(stored(&latest)?);
-                Start::First { top: PAGE }
-            }
-            Some(next) => Start::Next(restored(next)?),
+        // Taken before the first page, so that what changes during the run is seen by the next one; kept only with that
+        // page, because a run that has a link and no page would read nothing but changes.
+        let (start, latest) = match &cursor.next {
+            None => (Start::First { top: PAGE }, Some(graph.delta_latest(&self.access, Uuid::new_v4()).await?)),
+            Some(next) => (Start::Next(restored(next)?), None),
         };
         let page = graph.people_page(&self.access, Uuid::new_v4(), start).await?;
+        if let Some(latest) = latest {
+            cursor.delta = Some(stored(&latest)?);
+        }
         self.put(cursor, page.people).await?;
         self.keep_unreadable(cursor, &page.skipped).await?;
         match page.next {

@@ -4,4 +4,6 @@ mod api;
 mod architecture;
 mod contract;
 mod deployment_file;
+mod scenarios;
 mod walk;
+mod world;

@@ -16,7 +16,8 @@ impl Directory {
         };
         let domain = &self.domains[0];
         let wanted = format!("{}.{}", ascii(given_name), ascii(surname));
-        let local_part = self.lock().free_local_part(&wanted, domain);
+        // Nobody's address begins or ends with a dot, also where one of the names is missing.
+        let local_part = self.lock().free_local_part(wanted.trim_matches('.'), domain);
         licensed(Uuid::new_v4(), given_name, surname, &local_part, domain)
     }
 

@@ -54,6 +54,8 @@ pub enum ExternalOrderNumber {
     Searchable,
     /// Every answer carries it.
     Echoed,
+    /// Answers about one order carry it, listings do not.
+    Retrieved,
     /// It is taken and never seen again.
     Forgotten,
 }

@@ -168,7 +168,7 @@ impl Order {
             "ref": self.reference,
             "order_status": self.status(behaviour),
             "order_amount": self.shown_amount,
-            "external_order_number": self.echoed_number(behaviour),
+            "external_order_number": self.listed_number(behaviour),
             "product": self.product.to_string(),
             "product_name": product_name,
             "period": self.period_days,
@@ -204,9 +204,16 @@ impl Order {
 
     fn echoed_number(&self, behaviour: &Behaviour) -> Option<&str> {
         match behaviour.external_order_number {
-            ExternalOrderNumber::Searchable | ExternalOrderNumber::Echoed => self.external_order_number.as_deref(),
+            ExternalOrderNumber::Searchable | ExternalOrderNumber::Echoed | ExternalOrderNumber::Retrieved => {
+                self.external_order_number.as_deref()
+            }
             ExternalOrderNumber::Forgotten => None,
         }
+    }
+
+    fn listed_number(&self, behaviour: &Behaviour) -> Option<&str> {
+        let is_listed = behaviour.external_order_number != ExternalOrderNumber::Retrieved;
+        self.echoed_number(behaviour).filter(|_| is_listed)
     }
 
     fn validations(&self) -> Option<Value> {

@@ -1,0 +1,96 @@
+//! What stops buying: empty funds, a price that is not the plan's, the switch, and the limits. What is paid is finished.
+
+use jiff::SignedDuration;
+use reqwest::Method;
+use serde_json::{Value, json};
+use sim::sslcom::behaviour::{Behaviour, OrderAmount};
+
+use crate::world::{
+    Setting, World,
+    application::Timing,
+    text,
+    vendors::{ACCOUNT_KEY, PRICE_CENTS, Shop},
+};
+
+#[tokio::test]
+async fn when_funds_end_what_is_paid_is_finished_and_the_rest_goes_on_after_a_payment() {
+    let shop = Shop { funds_cents: 2 * PRICE_CENTS + 100, ..Shop::default() };
+    let world = World::of(Setting { people: 5, shop, ..Setting::default() }).await;
+    let batch = world.order_for_everybody().await;
+    world.until_states(&batch, [("imported", 2), ("blocked", 3)]).await;
+    let stopped = world.batch(&batch).await;
+    assert_eq!(stopped["status"], "stopped");
+    assert!(text(&stopped["reason"]).contains("no funds"), "{stopped}");
+    assert_eq!(world.purchases(), 2);
+
+    world.sslcom().add_funds(ACCOUNT_KEY, 3 * PRICE_CENTS);
+    world.operator.post(&format!("/batches/{batch}/resume"), json!({})).await.done();
+    world.until_states(&batch, [("imported", 5)]).await;
+    world.everybody_has_one(5).await;
+    assert_eq!(world.sslcom().till().spent_cents, 5 * PRICE_CENTS);
+}
+
+#[tokio::test]
+async fn a_price_that_is_not_the_plans_stops_the_batch_after_that_order() {
+    let behaviour = Behaviour { order_amount: OrderAmount::Different(100), ..Behaviour::default() };
+    let shop = Shop { behaviour, ..Shop::default() };
+    let timing = Timing { purchases_at_once: 1, ..Timing::default() };
+    let world = World::of(Setting { people: 4, shop, timing, ..Setting::default() }).await;
+    let batch = world.order_for_everybody().await;
+    world.until_states(&batch, [("imported", 1), ("blocked", 3)]).await;
+    let stopped = world.batch(&batch).await;
+    assert_eq!(stopped["reason"], "SSL.com took $77.00 for an order planned at $76.00");
+    world.everybody_has_one(1).await;
+}
+
+#[tokio::test]
+async fn nothing_is_bought_while_buying_is_stopped() {
+    let world = World::with_people(2).await;
+    let batch = world.plan_for_everybody().await;
+    switch_buying(&world, json!({ "stopped": true })).await;
+    world.approve(&batch).await.done();
+    for row in world.enrollments().await {
+        waits_because(&world, &row, "buying is stopped").await;
+    }
+    assert_eq!(world.sslcom().calls("sslcom.create"), 0);
+
+    switch_buying(&world, json!({ "stopped": false })).await;
+    world.pass(SignedDuration::from_mins(6));
+    world.until_states(&batch, [("imported", 2)]).await;
+    world.everybody_has_one(2).await;
+}
+
+async fn switch_buying(world: &World, wanted: Value) {
+    world.operator.send(Method::PUT, "/stop-buying", Some(wanted)).await.done();
+}
+
+#[tokio::test]
+async fn what_is_over_the_days_limit_is_bought_the_next_day() {
+    let settings = json!({ "orders_per_day": 3 });
+    let world = World::of(Setting { people: 5, settings, ..Setting::default() }).await;
+    let batch = world.order_for_everybody().await;
+    world.until_states(&batch, [("imported", 3), ("requested", 2)]).await;
+    for row in world.enrollments().await.iter().filter(|row| row["state"] == "requested") {
+        waits_because(&world, row, "the limit of 3 orders a day is reached").await;
+    }
+    assert_eq!(world.sslcom().calls("sslcom.create"), 3);
+
+    world.pass(SignedDuration::from_hours(24));
+    world.until_states(&batch, [("imported", 5)]).await;
+    world.everybody_has_one(5).await;
+}
+
+async fn waits_because(world: &World, row: &Value, why: &str) {
+    let path = format!("/enrollments/{}", text(&row["id"]));
+    world.until(why, async || world.operator.get(&path).await["note"] == why).await;
+}
+
+#[tokio::test]
+async fn a_plan_over_the_limit_of_one_batch_is_not_approved() {
+    let settings = json!({ "orders_per_batch": 2 });
+    let world = World::of(Setting { people: 3, settings, ..Setting::default() }).await;
+    let batch = world.plan_for_everybody().await;
+    let refused = world.approve(&batch).await.refused(409);
+    assert_eq!(refused, "the plan holds 3 orders; this integration allows 2 in one batch");
+    assert_eq!(world.states(&batch).await, [("planned".to_owned(), 3)].into());
+}

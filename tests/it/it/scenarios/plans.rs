@@ -1,0 +1,48 @@
+//! What changes between a plan and its approval.
+
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::world::{Setting, World, text};
+
+#[tokio::test]
+async fn a_plan_is_void_when_the_settings_that_it_stands_on_change() {
+    let mut world = World::with_people(2).await;
+    let batch = world.plan_for_everybody().await;
+    world.change_settings(json!({ "key_algorithm": "rsa2048" })).await;
+    let refused = world.approve(&batch).await.refused(409);
+    assert_eq!(refused, "the settings or prices changed after the plan was made; make a new one");
+    assert_eq!(world.states(&batch).await, [("planned".to_owned(), 2)].into());
+    assert_eq!(world.purchases(), 0);
+}
+
+#[tokio::test]
+async fn a_plan_is_void_after_a_week() {
+    let world = World::with_people(1).await;
+    let batch = world.plan_for_everybody().await;
+    world.pass(SignedDuration::from_hours(24 * 7 + 1));
+    assert_eq!(world.approve(&batch).await.refused(409), "the plan is older than 7 days; make a new one");
+}
+
+#[tokio::test]
+async fn a_person_whose_address_changed_since_the_plan_drops_out_of_it() {
+    let world = World::with_people(3).await;
+    let batch = world.plan_for_everybody().await;
+    let moved = world.microsoft().directory().people()[1].id;
+    world.microsoft().directory().change(moved, |person| person.readdress("new.name@contoso.example"));
+    world.import().await;
+    world.approve(&batch).await.done();
+    world.until_states(&batch, [("imported", 2), ("cancelled", 1)]).await;
+    world.everybody_has_one(2).await;
+    let page = world.operator.get(&format!("/enrollments?person={moved}")).await;
+    assert!(text(&page["items"][0]["says"]).contains("changed since the plan was made"), "{page}");
+}
+
+#[tokio::test]
+async fn a_plan_that_was_given_up_is_not_approved() {
+    let world = World::of(Setting { people: 1, ..Setting::default() }).await;
+    let batch = world.plan_for_everybody().await;
+    world.operator.post(&format!("/batches/{batch}/abandon"), json!({})).await.done();
+    assert_eq!(world.approve(&batch).await.refused(409), "the plan is not ready: it is abandoned");
+    assert_eq!(world.purchases(), 0);
+}

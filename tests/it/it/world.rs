@@ -1,0 +1,279 @@
+//! A whole world for a test: the vendors, the application as it is deployed on one machine, and an operator at its API.
+//!
+//! Everything is real but the vendors, and waits are as short as the vendors are quick. Nobody waits for a time: a test
+//! waits until something holds, and fails loudly when it never does. A world in which a vendor saw what must never
+//! happen fails its test at the end.
+
+#![expect(clippy::unwrap_used, reason = "a failed test may panic")]
+
+pub(crate) mod application;
+pub(crate) mod operator;
+pub(crate) mod vendors;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use flow::Flow;
+use jiff::SignedDuration;
+use local::platform::LocalPlatform;
+use ports::{Attachment, IntegrationStore};
+use reqwest::Method;
+use serde_json::{Value, json};
+use sim::{
+    connector::Delivery,
+    microsoft::Microsoft,
+    sslcom::{Defects, SslCom},
+};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use application::{Application, Timing};
+use operator::{Answer, Operator};
+use vendors::{PRODUCT, Shop, Vendors};
+
+/// Nothing here takes a tenth of it, also where two of these tests share one core.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The API tells nobody that something changed, so it is asked again this often.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// How a world differs from the one in which everything goes well.
+pub(crate) struct Setting {
+    pub(crate) people: usize,
+    pub(crate) shop: Shop,
+    pub(crate) intune: sim::graph::behaviour::Behaviour,
+    /// Fields of the settings that the operator types otherwise.
+    pub(crate) settings: Value,
+    /// SSL.com cannot reach the application, so nobody calls back.
+    pub(crate) polling_only: bool,
+    pub(crate) timing: Timing,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self {
+            people: 3,
+            shop: Shop::default(),
+            intune: sim::graph::behaviour::Behaviour::default(),
+            settings: json!({}),
+            polling_only: false,
+            timing: Timing::default(),
+        }
+    }
+}
+
+/// See the module. Its parts stop when it is dropped.
+pub(crate) struct World {
+    pub(crate) vendors: Vendors,
+    pub(crate) application: Application,
+    pub(crate) operator: Operator,
+    settings: Value,
+    folder: TempDir,
+}
+
+impl World {
+    /// Vendors and application, not yet connected.
+    pub(crate) async fn unconnected(setting: Setting) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let redirect_uri = format!("{base_url}/oauth/callback");
+        let journal = folder.path().join("vendors");
+        let vendors = Vendors::start(setting.people, setting.shop, setting.intune, &redirect_uri, &journal).await;
+        let public_url = (!setting.polling_only).then(|| base_url.clone());
+        let data = folder.path().join("application");
+        let application = Application::start(&data, &vendors, listener, &redirect_uri, public_url, setting.timing);
+        let mut settings = vendors.settings();
+        merge(&mut settings, setting.settings);
+        Self { vendors, application, operator: Operator::new(&base_url), settings, folder }
+    }
+
+    /// Connected, and everybody imported.
+    pub(crate) async fn of(setting: Setting) -> Self {
+        let mut world = Self::unconnected(setting).await;
+        world.save_settings().await;
+        world.operator.authorize().await;
+        world.import().await;
+        world
+    }
+
+    /// Connected, with so many people for whom everything goes well.
+    pub(crate) async fn with_people(people: usize) -> Self {
+        Self::of(Setting { people, ..Setting::default() }).await
+    }
+
+    pub(crate) async fn save_settings(&mut self) {
+        let settings = self.settings.clone();
+        self.operator.create_integration(&settings).await;
+    }
+
+    /// The operator changes these fields of the settings.
+    pub(crate) async fn change_settings(&mut self, fields: Value) {
+        merge(&mut self.settings, fields);
+        self.operator.send(Method::PUT, "", Some(self.settings.clone())).await.done();
+    }
+
+    /// Imports the directory and answers where the import ended.
+    pub(crate) async fn import(&self) -> Value {
+        self.operator.post("/people/import", json!({})).await.done();
+        self.until("the import ends", async || self.operator.get("/people/import").await["running"] == false).await;
+        let ended = self.operator.get("/people/import").await;
+        assert_eq!(ended["problem"], Value::Null, "{ended}");
+        ended
+    }
+
+    /// A plan that waits for its approval: `{"everybody": true}` or `{"people": […]}`, for this purpose.
+    pub(crate) async fn plan(&self, people: Value, purpose: &str) -> String {
+        let mut wanted = json!({ "product": PRODUCT, "days": 365, "purpose": purpose });
+        merge(&mut wanted, people);
+        let batch = self.operator.post("/batches", wanted).await.done();
+        let id = text(&batch["id"]);
+        self.until("the plan is ready", async || self.batch(&id).await["status"] == "ready").await;
+        id
+    }
+
+    pub(crate) async fn plan_for_everybody(&self) -> String {
+        self.plan(json!({ "everybody": true }), "general").await
+    }
+
+    pub(crate) async fn approve(&self, batch: &str) -> Answer {
+        self.operator.post(&format!("/batches/{batch}/approve"), json!({})).await
+    }
+
+    /// Plans and approves a certificate for everybody.
+    pub(crate) async fn order_for_everybody(&self) -> String {
+        let batch = self.plan_for_everybody().await;
+        self.approve(&batch).await.done();
+        batch
+    }
+
+    pub(crate) async fn batch(&self, batch: &str) -> Value {
+        self.operator.get(&format!("/batches/{batch}")).await
+    }
+
+    /// How many enrollments of the batch are in each state, without the states in which none is.
+    pub(crate) async fn states(&self, batch: &str) -> BTreeMap<String, u64> {
+        let batch = self.batch(batch).await;
+        let rows = batch["counts"].as_array().unwrap().iter();
+        let counts = rows.map(|row| (text(&row["state"]), row["count"].as_u64().unwrap()));
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// Waits until the enrollments of the batch are in exactly these states.
+    pub(crate) async fn until_states<const N: usize>(&self, batch: &str, wanted: [(&str, u64); N]) {
+        let wanted: BTreeMap<_, _> = wanted.map(|(state, count)| (state.to_owned(), count)).into();
+        self.until(&format!("{wanted:?}"), async || self.states(batch).await == wanted).await;
+    }
+
+    /// Every enrollment of the integration.
+    pub(crate) async fn enrollments(&self) -> Vec<Value> {
+        let page = self.operator.get("/enrollments?limit=200").await;
+        page["items"].as_array().unwrap().clone()
+    }
+
+    /// The enrollment in a world that has one.
+    pub(crate) async fn only_enrollment(&self) -> Value {
+        let [only] = self.enrollments().await.try_into().unwrap();
+        only
+    }
+
+    /// The operator decides about an enrollment.
+    pub(crate) async fn decide(&self, enrollment: &Value, action: &str, body: Value) -> Answer {
+        self.operator.post(&format!("/enrollments/{}/{action}", text(&enrollment["id"])), body).await
+    }
+
+    /// The names of what happened to an enrollment, oldest first.
+    pub(crate) async fn timeline(&self, enrollment: &Value) -> Vec<String> {
+        let path = format!("/enrollments/{}/timeline?limit=200", text(&enrollment["id"]));
+        let page = self.operator.get(&path).await;
+        page["items"].as_array().unwrap().iter().map(|entry| text(&entry["event"])).collect()
+    }
+
+    pub(crate) async fn attachment(&self, enrollment: &Value, kind: Attachment) -> Option<Vec<u8>> {
+        let rows = self.flow().rows(self.operator.integration().parse().unwrap());
+        rows.attachment(text(&enrollment["id"]).parse().unwrap(), kind).await.unwrap()
+    }
+
+    /// Everybody has one certificate: it was paid for once, is in Intune, and their device opened it.
+    pub(crate) async fn everybody_has_one(&self, people: u64) {
+        let opened = tokio::time::timeout(PATIENCE, self.microsoft().delivered(people)).await;
+        assert!(opened.is_ok(), "the devices opened {:?}", self.deliveries());
+        assert_eq!(self.purchases(), people);
+        let owners: BTreeSet<_> = self.microsoft().records().iter().map(|record| record.user_id).collect();
+        assert_eq!(owners.len() as u64, people);
+        let bought = self.sslcom().orders();
+        let mailboxes: BTreeSet<_> = bought.iter().filter_map(|order| order.mailbox.clone()).collect();
+        assert_eq!(mailboxes.len() as u64, people);
+    }
+
+    pub(crate) fn purchases(&self) -> u64 {
+        self.sslcom().till().purchases
+    }
+
+    /// The order that was paid for the present attempt of this enrollment.
+    pub(crate) fn order_of(&self, enrollment: &Value) -> String {
+        let number = format!("{}-{}", text(&enrollment["id"]), enrollment["attempt"]);
+        let [order] = self.sslcom().till().by_external_order_number[&number].clone().try_into().unwrap();
+        order
+    }
+
+    pub(crate) fn sslcom(&self) -> &SslCom {
+        self.vendors.sslcom()
+    }
+
+    pub(crate) fn microsoft(&self) -> &Microsoft {
+        &self.vendors.microsoft
+    }
+
+    pub(crate) fn deliveries(&self) -> Vec<Delivery> {
+        self.microsoft().deliveries()
+    }
+
+    pub(crate) fn flow(&self) -> &Flow<LocalPlatform> {
+        &self.application.flow
+    }
+
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// The application's clock jumps ahead; the vendors' stay.
+    pub(crate) fn pass(&self, time: SignedDuration) {
+        self.application.clock.advance(time);
+    }
+
+    /// Waits until something holds.
+    pub(crate) async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
+        let waiting = async {
+            let mut glances = tokio::time::interval(GLANCE);
+            while !holds().await {
+                glances.tick().await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
+            let says = |row: &Value| format!("{} {} {}\n", row["state"], row["says"], row["note"]);
+            let situation: String = self.enrollments().await.iter().map(says).collect();
+            panic!("it did not come about that {what}; the enrollments:\n{situation}");
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.sslcom().defects(), Defects::default(), "SSL.com saw what must never happen");
+        }
+    }
+}
+
+/// A text of an answer.
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is not a text")).to_owned()
+}
+
+fn merge(into: &mut Value, fields: Value) {
+    let Value::Object(fields) = fields else { panic!("{fields} are not fields") };
+    into.as_object_mut().unwrap().extend(fields);
+}

@@ -1,0 +1,113 @@
+//! The application in this process, put together as `serve` does it, with a clock that can be moved.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use domain::operator::Role;
+use flow::{Deployment, Flow};
+use jiff::{SignedDuration, Timestamp};
+use local::{
+    platform::LocalPlatform,
+    runner::{self, Pace, Running},
+};
+use ports::Clock;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use super::{
+    operator::TOKEN,
+    vendors::{PRICE_CENTS, PRODUCT, Vendors},
+};
+
+pub(crate) struct Application {
+    pub(crate) flow: Flow<LocalPlatform>,
+    pub(crate) clock: MovableClock,
+    _running: Running,
+}
+
+/// How long things wait. In milliseconds what takes minutes in production; the order of sizes is the same.
+pub(crate) struct Timing {
+    pub(crate) create_timeout: Duration,
+    pub(crate) purchases_at_once: usize,
+    /// From one look at a validation to the next.
+    pub(crate) poll_after: SignedDuration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            create_timeout: Duration::from_secs(20),
+            purchases_at_once: 4,
+            poll_after: SignedDuration::from_millis(50),
+        }
+    }
+}
+
+impl Application {
+    pub(crate) fn start(
+        data: &Path,
+        vendors: &Vendors,
+        listener: TcpListener,
+        redirect_uri: &str,
+        public_url: Option<String>,
+        timing: Timing,
+    ) -> Self {
+        let clock = MovableClock::default();
+        let platform = LocalPlatform::open(data, clock.as_clock()).unwrap();
+        let deployment = deployment(redirect_uri, public_url, timing.poll_after);
+        let endpoints = vendors.endpoints(timing.create_timeout);
+        let flow = Flow::new(platform.clone(), endpoints, deployment, clock.as_clock()).unwrap();
+        let token = web::ApiToken::from_hex("operator", &pki::sha256_hex(TOKEN.as_bytes()), Role::Admin).unwrap();
+        let router = web::router(flow.clone(), web::Access::new(vec![token]), web::Options::default());
+        let pace = Pace {
+            sweep_every: Duration::from_millis(25),
+            purchases_at_once: timing.purchases_at_once,
+            ..Pace::default()
+        };
+        let running = runner::start(&platform, &flow, router, listener, &clock.as_clock(), pace);
+        Self { flow, clock, _running: running }
+    }
+}
+
+fn deployment(redirect_uri: &str, public_url: Option<String>, poll_after: SignedDuration) -> Deployment {
+    let products = json!([{
+        "code": PRODUCT,
+        "label": "Personal ID + Organization (IV+OV) S/MIME",
+        "certificate_type": "sponsor",
+        "offers": [{ "days": 365, "price_cents": PRICE_CENTS }],
+    }]);
+    let milliseconds = |list: [i64; 3]| list.map(SignedDuration::from_millis).to_vec();
+    Deployment {
+        public_url: public_url.map(|url| url.parse().unwrap()),
+        redirect_url: redirect_uri.parse().unwrap(),
+        products: serde_json::from_value(products).unwrap(),
+        purchase_window: SignedDuration::from_secs(20),
+        quiet_time: SignedDuration::from_millis(500),
+        look_up_after: milliseconds([50, 100, 200]),
+        poll_after: vec![poll_after],
+        read_back_after: milliseconds([0, 50, 100]),
+        retry_after: SignedDuration::from_millis(50),
+        ..Deployment::default()
+    }
+}
+
+/// The time, and what a test let pass besides.
+#[derive(Clone, Default)]
+pub(crate) struct MovableClock(Arc<AtomicI64>);
+
+impl MovableClock {
+    fn as_clock(&self) -> Clock {
+        let ahead = Arc::clone(&self.0);
+        Arc::new(move || Timestamp::now() + SignedDuration::from_secs(ahead.load(Ordering::Relaxed)))
+    }
+
+    pub(super) fn advance(&self, time: SignedDuration) {
+        self.0.fetch_add(time.as_secs(), Ordering::Relaxed);
+    }
+}
