@@ -70,7 +70,8 @@ pub(crate) struct World {
     pub(crate) application: Application,
     pub(crate) operator: Operator,
     settings: Value,
-    folder: TempDir,
+    /// Removed with the world.
+    _folder: TempDir,
 }
 
 impl World {
@@ -87,7 +88,7 @@ impl World {
         let application = Application::start(&data, &vendors, listener, &redirect_uri, public_url, setting.timing);
         let mut settings = vendors.settings();
         merge(&mut settings, setting.settings);
-        Self { vendors, application, operator: Operator::new(&base_url), settings, folder }
+        Self { vendors, application, operator: Operator::new(&base_url), settings, _folder: folder }
     }
 
     /// Connected, and everybody imported.
@@ -233,10 +234,6 @@ impl World {
 
     pub(crate) fn flow(&self) -> &Flow<LocalPlatform> {
         &self.application.flow
-    }
-
-    pub(crate) fn folder(&self) -> &std::path::Path {
-        self.folder.path()
     }
 
     /// The application's clock jumps ahead; the vendors' stay.

@@ -306,7 +306,7 @@ fn application(
         redirect_url: format!("{base}oauth/callback").parse().expect("an address"),
         products: serde_json::from_value(products).expect("products"),
         purchase_window: SignedDuration::from_secs(1),
-        quiet_time: SignedDuration::from_millis(2_500),
+        quiet_time: SignedDuration::from_secs(5),
         look_up_after: seconds(&[0, 1]),
         poll_after: seconds(&[1]),
         read_back_after: seconds(&[0, 1]),

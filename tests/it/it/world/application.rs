@@ -88,7 +88,7 @@ fn deployment(redirect_uri: &str, public_url: Option<String>, poll_after: Signed
         redirect_url: redirect_uri.parse().unwrap(),
         products: serde_json::from_value(products).unwrap(),
         purchase_window: SignedDuration::from_secs(20),
-        quiet_time: SignedDuration::from_millis(500),
+        quiet_time: SignedDuration::from_secs(4),
         look_up_after: milliseconds([50, 100, 200]),
         poll_after: vec![poll_after],
         read_back_after: milliseconds([0, 50, 100]),
