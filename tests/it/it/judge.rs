@@ -76,8 +76,22 @@ fn judge_pfx(desk: &Desk, world: &World, record: &Record) {
     desk.write_base64("password.sealed", &record.encrypted_pfx_password);
     let (digest, mask) = (format!("rsa_oaep_md:{md}"), format!("rsa_mgf1_md:{md}"));
     desk.openssl(&[
-        "pkeyutl", "-decrypt", "-inkey", "connector.der", "-keyform", "DER", "-in", "password.sealed", "-out", "password",
-        "-pkeyopt", "rsa_padding_mode:oaep", "-pkeyopt", &digest, "-pkeyopt", &mask,
+        "pkeyutl",
+        "-decrypt",
+        "-inkey",
+        "connector.der",
+        "-keyform",
+        "DER",
+        "-in",
+        "password.sealed",
+        "-out",
+        "password",
+        "-pkeyopt",
+        "rsa_padding_mode:oaep",
+        "-pkeyopt",
+        &digest,
+        "-pkeyopt",
+        &mask,
     ]);
     let connector = world.microsoft().connector();
     let opened = connector.decrypt(
@@ -107,7 +121,9 @@ fn judge_pfx(desk: &Desk, world: &World, record: &Record) {
 
 /// The certificate is valid for mail, and mail that is made for it and with it can be read.
 fn judge_certificate(desk: &Desk, row: &Value) {
-    for purpose in ["smimesign", "smimeencrypt"] {
+    // OpenSSL 3.0 knows encryption with RSA only: it asks for keyEncipherment, which no elliptic curve has.
+    let is_rsa = text(&row["key_algorithm"]).starts_with("rsa");
+    for purpose in ["smimesign", "smimeencrypt"].into_iter().take(1 + usize::from(is_rsa)) {
         let chain = ["-CAfile", "root.pem", "-untrusted", "issuing.pem"];
         let verified = desk.openssl(&[&["verify", "-purpose", purpose], &chain[..], &["leaf.pem"]].concat());
         assert_eq!(verified.trim(), "leaf.pem: OK");
@@ -118,11 +134,22 @@ fn judge_certificate(desk: &Desk, row: &Value) {
 
     desk.write("mail", b"for your eyes only\n");
     desk.openssl(&["cms", "-encrypt", "-binary", "-in", "mail", "-out", "encrypted", "leaf.pem"]);
-    desk.openssl(&["cms", "-decrypt", "-in", "encrypted", "-out", "decrypted", "-recip", "leaf.pem", "-inkey", "key.pem"]);
+    desk.openssl(&[
+        "cms",
+        "-decrypt",
+        "-in",
+        "encrypted",
+        "-out",
+        "decrypted",
+        "-recip",
+        "leaf.pem",
+        "-inkey",
+        "key.pem",
+    ]);
     assert_eq!(desk.read("decrypted"), desk.read("mail"));
-    desk.openssl(&["cms", "-sign", "-in", "mail", "-out", "signed", "-signer", "leaf.pem", "-inkey", "key.pem"]);
-    let chain = ["-CAfile", "root.pem", "-certfile", "issuing.pem"];
-    desk.openssl(&[&["cms", "-verify", "-in", "signed", "-out", "verified"], &chain[..]].concat());
+    let signer = ["-signer", "leaf.pem", "-inkey", "key.pem", "-certfile", "issuing.pem"];
+    desk.openssl(&[&["cms", "-sign", "-in", "mail", "-out", "signed"], &signer[..]].concat());
+    desk.openssl(&["cms", "-verify", "-in", "signed", "-out", "verified", "-CAfile", "root.pem"]);
 }
 
 /// The private key, as it lies on the connector's server: sealed in the simulator's journal.

@@ -4,6 +4,8 @@ mod api;
 mod architecture;
 mod contract;
 mod deployment_file;
+mod judge;
 mod scenarios;
+mod secrets;
 mod walk;
 mod world;

@@ -12,6 +12,7 @@ pub(crate) mod vendors;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     time::Duration,
 };
 
@@ -71,7 +72,7 @@ pub(crate) struct World {
     pub(crate) operator: Operator,
     settings: Value,
     /// Removed with the world.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl World {
@@ -88,7 +89,7 @@ impl World {
         let application = Application::start(&data, &vendors, listener, &redirect_uri, public_url, setting.timing);
         let mut settings = vendors.settings();
         merge(&mut settings, setting.settings);
-        Self { vendors, application, operator: Operator::new(&base_url), settings, _folder: folder }
+        Self { vendors, application, operator: Operator::new(&base_url), settings, folder }
     }
 
     /// Connected, and everybody imported.
@@ -236,6 +237,11 @@ impl World {
         &self.application.flow
     }
 
+    /// What everything in this world is written to: `application` and `vendors`.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The application's clock jumps ahead; the vendors' stay.
     pub(crate) fn pass(&self, time: SignedDuration) {
         self.application.clock.advance(time);
@@ -243,13 +249,7 @@ impl World {
 
     /// Waits until something holds.
     pub(crate) async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
-        let waiting = async {
-            let mut glances = tokio::time::interval(GLANCE);
-            while !holds().await {
-                glances.tick().await;
-            }
-        };
-        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
+        if !holds_in_time(holds).await {
             let says = |row: &Value| format!("{} {} {}\n", row["state"], row["says"], row["note"]);
             let situation: String = self.enrollments().await.iter().map(says).collect();
             panic!("it did not come about that {what}; the enrollments:\n{situation}");
@@ -263,6 +263,17 @@ impl Drop for World {
             assert_eq!(self.sslcom().defects(), Defects::default(), "SSL.com saw what must never happen");
         }
     }
+}
+
+/// Waits until something holds. False: it never did.
+pub(crate) async fn holds_in_time(holds: impl AsyncFn() -> bool) -> bool {
+    let waiting = async {
+        let mut glances = tokio::time::interval(GLANCE);
+        while !holds().await {
+            glances.tick().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.is_ok()
 }
 
 /// A text of an answer.

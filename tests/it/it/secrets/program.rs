@@ -1,0 +1,132 @@
+//! The program as it is deployed, with a log of every level.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use crate::world::{
+    operator::TOKEN,
+    vendors::{PRICE_CENTS, PRODUCT, Vendors},
+};
+
+/// As registered in Entra; a proxy would lead from there to the program.
+pub(super) const REDIRECT_URI: &str = "http://localhost:8080/oauth/callback";
+
+/// Killed when it is dropped.
+pub(super) struct Program {
+    child: Child,
+    base_url: String,
+    /// What it logs, until it ends.
+    log: Option<JoinHandle<Vec<u8>>>,
+}
+
+impl Program {
+    /// Serves with these vendors, from this folder.
+    pub(super) fn serve(data: &Path, vendors: &Vendors) -> Self {
+        fs::create_dir_all(data).unwrap();
+        let file = data.with_extension("toml");
+        fs::write(&file, deployment_file(data, vendors)).unwrap();
+        let mut child = Command::new(built())
+            .args(["serve", "--config", file.to_str().unwrap()])
+            .env("RUST_LOG", "trace")
+            .env("INTUNE_SMIME_API_TOKEN", TOKEN)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (listening, listens) = mpsc::channel();
+        let log = std::thread::spawn(move || {
+            let mut log = Vec::new();
+            for line in stderr.split(b'\n') {
+                let line = line.unwrap();
+                if let Some(url) = line.strip_prefix(b"serving on ") {
+                    let _ = listening.send(String::from_utf8(url.to_vec()).unwrap());
+                }
+                log.extend_from_slice(&line);
+                log.push(b'\n');
+            }
+            log
+        });
+        let base_url = listens.recv_timeout(Duration::from_secs(30)).expect("it says where it serves");
+        Self { child, base_url, log: Some(log) }
+    }
+
+    pub(super) fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Kills it and answers what it logged.
+    pub(super) fn killed(mut self) -> Vec<u8> {
+        self.child.kill().unwrap();
+        self.log.take().unwrap().join().unwrap()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn deployment_file(data: &Path, vendors: &Vendors) -> String {
+    let (entra, graph) = (vendors.microsoft.entra_base_url(), vendors.microsoft.graph_base_url());
+    format!(
+        r#"
+        [server]
+        listen = "127.0.0.1:0"
+        redirect_url = "{REDIRECT_URI}"
+        data = "{data}"
+
+        [sslcom]
+        base_url = "{sslcom}"
+        create_timeout = "5s"
+
+        [microsoft]
+        login_url = "{entra}"
+        graph_url = "{graph}"
+
+        [[product]]
+        code = {PRODUCT}
+        label = "Personal ID + Organization"
+        certificate_type = "sponsor"
+        offers = [{{ days = 365, price_cents = {PRICE_CENTS} }}]
+
+        [timing]
+        purchase_window = "2s"
+        quiet_time = "8s"
+        look_up_after = ["100ms", "200ms"]
+        poll_after = ["100ms"]
+        read_back_after = ["0s", "100ms"]
+        retry_after = "100ms"
+        sweep_every = "50ms"
+        "#,
+        data = data.display(),
+        sslcom = vendors.sslcom().base_url(),
+    )
+}
+
+/// The program that belongs to this test binary, built if nobody has.
+fn built() -> PathBuf {
+    // …/target/debug/deps/it-0123456789abcdef
+    let own = std::env::current_exe().unwrap();
+    let profile = own.parent().and_then(Path::parent).unwrap();
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--package", "local", "--bin", "intune-smime", "--target-dir"]);
+    build.arg(profile.parent().unwrap());
+    if profile.ends_with("release") {
+        build.arg("--release");
+    }
+    let output = build.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    profile.join("intune-smime").with_extension(std::env::consts::EXE_EXTENSION)
+}
