@@ -133,7 +133,7 @@ impl Application {
         let name = "demonstration".to_owned();
         let access = web::Access::new(vec![web::ApiToken { name, token_sha256, role: Role::Admin }]);
         let hosts = Some(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]);
-        let router = web::router(flow.clone(), access.clone(), web::Options { hosts });
+        let router = web::router(flow.clone(), access.clone(), web::Options { hosts, ..web::Options::default() });
         let pace = Pace { sweep_every: Duration::from_millis(200), ..Pace::default() };
         let running = runner::start(&platform, &flow, router, listener, &clock, pace);
         Ok(Self { running, access, token })

@@ -8,7 +8,6 @@ mod cursor;
 mod database;
 mod enrollments;
 mod integrations;
-pub mod message;
 mod once;
 mod people;
 mod private_file;

@@ -4,10 +4,10 @@ use std::{future::IntoFuture, time::Duration};
 
 use domain::jobs::QueueName;
 use flow::{Flow, reconcile};
-use ports::{Clock, Platform};
+use ports::{Clock, Platform, message};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
-use crate::platform::{Handled, LocalPlatform, Worker, message, queue::DeadLetter};
+use crate::platform::{Handled, LocalPlatform, Worker, queue::DeadLetter};
 
 /// How fast it goes.
 #[derive(Clone, Copy, Debug)]

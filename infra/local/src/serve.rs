@@ -44,7 +44,8 @@ pub async fn serve(config: Config) -> anyhow::Result<Served> {
         TcpListener::bind(config.listen).await.with_context(|| format!("{} cannot be listened on", config.listen))?;
     let base_url = format!("http://{}", listener.local_addr()?);
     let access = web::Access::new(config.tokens);
-    let router = web::router(flow.clone(), access.clone(), web::Options { hosts: config.hosts });
+    let router =
+        web::router(flow.clone(), access.clone(), web::Options { hosts: config.hosts, ..web::Options::default() });
     let ticket = access.one_time_ticket("this machine", Role::Admin, Timestamp::now());
     let running = runner::start(&platform, &flow, router, listener, &clock, config.pace);
     Ok(Served { running, sign_in_link: format!("{base_url}/#ticket={ticket}"), base_url, access, flow })

@@ -31,6 +31,22 @@ impl Role {
     }
 }
 
+/// Who is asking, as whoever signed them in says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operator {
+    /// What the audit calls them.
+    pub name: String,
+    /// Without one they may do nothing.
+    pub roles: Vec<Role>,
+}
+
+impl Operator {
+    /// Whether one of the roles is enough for what needs this one.
+    pub fn covers(&self, needed: Role) -> bool {
+        self.roles.iter().any(|role| role.covers(needed))
+    }
+}
+
 /// A line of the audit: what an operator did. Append-only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {

@@ -69,6 +69,41 @@ impl Person {
             _ => self.user_principal_name.clone(),
         }
     }
+
+    /// What lists of people by name are ordered by and searched in.
+    pub fn folded_name(&self) -> String {
+        fold_case(&self.shown_name())
+    }
+
+    /// What lists of people by address are ordered by and searched in: the primary address, else the directory's
+    /// `mail`; empty where there is neither.
+    pub fn folded_shown_address(&self) -> String {
+        let addresses = [&self.primary_smtp, &self.mail].into_iter().flatten().map(|address| address.trim());
+        fold_case(addresses.into_iter().find(|address| !address.is_empty()).unwrap_or_default())
+    }
+
+    /// The primary SMTP address as it is compared with others.
+    pub fn folded_primary(&self) -> Option<String> {
+        self.primary_smtp.as_deref().and_then(fold_address)
+    }
+
+    /// The directory's `mail` as it is compared with others.
+    pub fn folded_mail(&self) -> Option<String> {
+        self.mail.as_deref().and_then(fold_address)
+    }
+}
+
+/// Letter case removed, letter by letter: `str::to_lowercase` writes a sigma differently at the end of a word, so a
+/// prefix would not be found in the longer text.
+pub fn fold_case(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
+}
+
+/// As [`Mailbox::fold`], and for what is no mailbox at least without letter case.
+fn fold_address(address: &str) -> Option<String> {
+    let address = address.trim();
+    (!address.is_empty())
+        .then(|| address.parse::<Mailbox>().map_or_else(|_| fold_case(address), |mailbox| mailbox.fold()))
 }
 
 /// A part of a person's name as it is written into a certificate: NFC, trimmed, `None` when empty. A plan shows what an
@@ -149,6 +184,14 @@ mod tests {
         let mut person = anna();
         person.primary_smtp = Some("anna berg@example.com".into());
         assert!(matches!(person.mailbox(true), Err(NoAddress::Unusable(..))));
+    }
+
+    #[test]
+    fn a_folded_prefix_is_a_prefix_of_the_folded_text() {
+        for (prefix, text) in [("ÅSA", "Åsa Öberg"), ("ΟΔΟΣ", "Οδοσα"), ("STRASSE", "Strasse 1"), ("İ", "İpek")]
+        {
+            assert!(fold_case(text).starts_with(&fold_case(prefix)), "{prefix}");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! Two platforms implement them: AWS, and one SQLite file. Nothing here does I/O.
 
+pub mod cursor;
+pub mod message;
 mod queue;
 mod store;
 mod vault;

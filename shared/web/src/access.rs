@@ -9,7 +9,7 @@ use std::{
 
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use domain::operator::Role;
+use domain::operator::{Operator, Role};
 use jiff::{SignedDuration, Timestamp};
 
 /// How long a session token is accepted after signing in.
@@ -46,13 +46,6 @@ pub struct ApiToken {
     pub role: Role,
 }
 
-/// Who is asking. Every handler under `/api` can rely on one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Operator {
-    pub name: String,
-    pub role: Role,
-}
-
 /// Not the SHA-256 of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the SHA-256 of a token is 64 hexadecimal digits")]
@@ -66,7 +59,7 @@ pub(crate) struct Session {
 impl Access {
     pub fn new(tokens: Vec<ApiToken>) -> Self {
         let known = |token: ApiToken| {
-            let operator = Operator { name: token.name, role: token.role };
+            let operator = Operator { name: token.name, roles: vec![token.role] };
             (token.token_sha256, operator)
         };
         Self(Arc::new(Inner { tokens: tokens.into_iter().map(known).collect(), ..Inner::default() }))
@@ -75,7 +68,7 @@ impl Access {
     /// A ticket that signs in once, for the link `/#ticket=…` that whoever started the process reads there.
     pub fn one_time_ticket(&self, name: &str, role: Role, now: Timestamp) -> String {
         let ticket = random_text();
-        let operator = Operator { name: name.to_owned(), role };
+        let operator = Operator { name: name.to_owned(), roles: vec![role] };
         locked(&self.0.tickets).insert(sha256(ticket.as_bytes()), (operator, now));
         ticket
     }
@@ -186,7 +179,7 @@ mod tests {
         let access = Access::default();
         let ticket = access.one_time_ticket("ops", Role::Approver, NOW);
         let (token, session) = access.sign_in(&ticket, NOW).unwrap();
-        let ops = Operator { name: "ops".into(), role: Role::Approver };
+        let ops = Operator { name: "ops".into(), roles: vec![Role::Approver] };
         assert_eq!(session.operator, ops);
         assert_eq!(access.operator(&token, NOW), Some(ops));
         assert!(access.sign_in(&ticket, NOW).is_none());

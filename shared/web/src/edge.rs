@@ -10,14 +10,13 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use domain::operator::Operator;
 use ports::Platform;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
-    App, Options,
-    access::Operator,
-    console,
+    App, Options, console,
     problem::{Kind, Problem},
 };
 

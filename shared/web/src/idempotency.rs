@@ -12,6 +12,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use domain::operator::Operator;
 use flow::FieldProblem;
 use jiff::{SignedDuration, Timestamp};
 use ports::{Platform, PlatformError, Store};
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     App,
-    access::{Operator, sha256_hex},
+    access::sha256_hex,
     input::unread,
     problem::{Kind, Problem},
 };
@@ -172,7 +173,7 @@ mod tests {
         let role = domain::operator::Role::Operator;
         Request::post(path)
             .header(HEADER, key)
-            .extension(Operator { name: by.to_owned(), role })
+            .extension(Operator { name: by.to_owned(), roles: vec![role] })
             .body(Body::empty())
             .unwrap()
     }

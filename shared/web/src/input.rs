@@ -6,15 +6,12 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{StatusCode, header, request::Parts},
 };
-use domain::transition::Actor;
+use domain::{operator::Operator, transition::Actor};
 use flow::FieldProblem;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::{
-    access::Operator,
-    problem::{Kind, Problem},
-};
+use crate::problem::{Kind, Problem};
 
 /// The most rows in one answer.
 const LONGEST_PAGE: usize = 200;

@@ -23,7 +23,7 @@ use axum::Router;
 use flow::Flow;
 use ports::Platform;
 
-pub use access::{Access, ApiToken, NotAHash, Operator};
+pub use access::{Access, ApiToken, NotAHash};
 
 /// What the deployment decides about its HTTP surface.
 #[derive(Clone, Debug, Default)]
@@ -31,11 +31,26 @@ pub struct Options {
     /// The names under which the router may be asked, with or without a port; another `Host` is answered with 421.
     /// This keeps a page elsewhere from reaching a loopback server by a DNS name of its own. `None`: every name.
     pub hosts: Option<Vec<String>>,
+    pub surface: Surface,
 }
 
-/// The whole HTTP surface.
+/// Which of the routes are served. Where each part is a function of its own, it has only its own routes and rights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Surface {
+    /// All of them, in one process that also signs its users in.
+    #[default]
+    Everything,
+    /// The JSON API and the console, behind somebody else's sign-in.
+    Api,
+    /// The browser's part of Authorize.
+    Authorize,
+    /// SSL.com's callback.
+    Webhook,
+}
+
+/// The HTTP surface.
 ///
-/// Whoever puts another sign-in in front inserts an [`Operator`] into the request's extensions; the bearer tokens
+/// Whoever puts another sign-in in front inserts an [`Operator`](domain::operator::Operator) into the request's extensions; the bearer tokens
 /// of `access` are then not asked for.
 pub fn router<P: Platform>(flow: Flow<P>, access: Access, options: Options) -> Router {
     routes::assemble(App { flow, access }, options)

@@ -10,15 +10,14 @@ use axum::{
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
 };
+use domain::operator::Operator;
 use ports::Platform;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    App, Options,
-    access::Operator,
-    api, console,
+    App, Options, Surface, api, console,
     document::{Document, Rules, rules},
     edge::{self, Edge},
     health, hook, oauth,
@@ -39,10 +38,9 @@ macro_rules! handlers {
 pub(crate) use handlers;
 
 pub(crate) fn assemble<P: Platform>(app: App<P>, options: Options) -> Router {
-    let ruled =
-        OpenApiRouter::with_openapi(Document::openapi()).merge(api::routes(&app)).merge(sign_in::session_routes());
-    let (ruled, mut document) = ruled.split_for_parts();
-    let (open, open_document) = open_routes().split_for_parts();
+    let surface = options.surface;
+    let (ruled, mut document) = ruled_routes(&app, surface).split_for_parts();
+    let (open, open_document) = open_routes(surface).split_for_parts();
     let rules = Arc::new(rules(&document));
     document.merge(open_document);
     let document: Arc<str> = document.to_json().expect("every key of an OpenAPI document is a text").into();
@@ -59,15 +57,27 @@ pub(crate) fn assemble<P: Platform>(app: App<P>, options: Options) -> Router {
         .with_state(app)
 }
 
+/// Every route that needs an operator with a role.
+fn ruled_routes<P: Platform>(app: &App<P>, surface: Surface) -> OpenApiRouter<App<P>> {
+    let none = OpenApiRouter::with_openapi(Document::openapi());
+    match surface {
+        Surface::Everything | Surface::Api => none.merge(api::routes(app)).merge(sign_in::session_routes()),
+        Surface::Authorize | Surface::Webhook => none,
+    }
+}
+
 /// Every route that needs no token. A new one has to be written here, where it is seen.
-fn open_routes<P: Platform>() -> OpenApiRouter<App<P>> {
-    OpenApiRouter::default()
-        .merge(health::routes())
-        .merge(api::document_routes())
-        .merge(console::routes())
-        .merge(sign_in::routes())
-        .merge(oauth::routes())
-        .merge(hook::routes())
+fn open_routes<P: Platform>(surface: Surface) -> OpenApiRouter<App<P>> {
+    let none = OpenApiRouter::default();
+    let pages = |none: OpenApiRouter<App<P>>| {
+        none.merge(health::routes()).merge(api::document_routes()).merge(console::routes())
+    };
+    match surface {
+        Surface::Everything => pages(none).merge(sign_in::routes()).merge(oauth::routes()).merge(hook::routes()),
+        Surface::Api => pages(none),
+        Surface::Authorize => none.merge(oauth::routes()),
+        Surface::Webhook => none.merge(hook::routes()),
+    }
 }
 
 /// Lets in who is signed in and whose role is enough.
@@ -98,7 +108,7 @@ fn refusal(rules: &Rules, request: &Request, operator: &Operator) -> Option<Prob
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
     let refused = |detail| Some(Problem::new(Kind::Forbidden, detail));
     match rules.get(&(method.clone(), path.to_owned())) {
-        Some(needed) if operator.role.covers(*needed) => None,
+        Some(needed) if operator.covers(*needed) => None,
         Some(needed) => refused(format!("this needs the role {}", role_word(*needed))),
         None => refused("nobody was given the right to do this".to_owned()),
     }

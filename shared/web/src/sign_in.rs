@@ -6,6 +6,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
 };
+use domain::operator::Operator;
 use jiff::Timestamp;
 use ports::Platform;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     App,
-    access::Operator,
     document::Problems,
     input::Fields,
     problem::{Kind, Problem, ProblemDocument},
@@ -46,7 +46,7 @@ struct SignedIn {
     /// For `Authorization: Bearer`.
     token: String,
     name: String,
-    role: Role,
+    roles: Vec<Role>,
     expires_at: Timestamp,
 }
 
@@ -54,7 +54,7 @@ struct SignedIn {
 #[derive(Serialize, ToSchema)]
 struct Session {
     name: String,
-    role: Role,
+    roles: Vec<Role>,
 }
 
 /// Sign in
@@ -77,7 +77,7 @@ async fn sign_in<P: Platform>(
     Ok(Json(SignedIn {
         token,
         name: session.operator.name,
-        role: session.operator.role.into(),
+        roles: words(session.operator.roles),
         expires_at: session.expires_at,
     }))
 }
@@ -88,7 +88,11 @@ async fn sign_in<P: Platform>(
     responses((status = OK, body = Session), Problems),
 )]
 async fn session(Extension(operator): Extension<Operator>) -> Json<Session> {
-    Json(Session { name: operator.name, role: operator.role.into() })
+    Json(Session { name: operator.name, roles: words(operator.roles) })
+}
+
+fn words(roles: Vec<domain::operator::Role>) -> Vec<Role> {
+    roles.into_iter().map(Role::from).collect()
 }
 
 /// Sign out

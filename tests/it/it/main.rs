@@ -2,9 +2,9 @@
 
 mod api;
 mod architecture;
-mod contract;
 mod deployment_file;
 mod judge;
+mod local_platform;
 mod scenarios;
 mod secrets;
 mod walk;

@@ -1,11 +1,11 @@
 //! The rows of `people`, as the directory gave them, and where reading the directory stands.
 
-use domain::{IntegrationId, Mailbox, Person, PersonId};
+use domain::{IntegrationId, Person, PersonId, person::fold_case};
 use ports::{DirectoryCursor, Page, PeopleFilter};
 use rusqlite::{Connection, params};
 
 use super::{
-    columns::{Text, end_of_prefix, fold_case, from_json, to_json},
+    columns::{Text, end_of_prefix, from_json, to_json},
     cursor,
     database::Outcome,
     statement::{all, execute, first},
@@ -25,10 +25,10 @@ pub(super) fn put(connection: &Connection, scope: IntegrationId, people: &[Perso
             params![
                 Text(scope),
                 Text(person.id),
-                fold_case(&person.shown_name()),
-                fold_case(shown_address(person)),
-                person.primary_smtp.as_deref().and_then(fold_address),
-                person.mail.as_deref().and_then(fold_address),
+                person.folded_name(),
+                person.folded_shown_address(),
+                person.folded_primary(),
+                person.folded_mail(),
                 i64::try_from(person.generation)?,
                 person.left,
                 to_json(person)?
@@ -146,21 +146,4 @@ pub(super) fn save_directory_cursor(
         params![Text(scope), i64::try_from(next.version)?, to_json(&next)?],
     )?;
     Ok(true)
-}
-
-/// The address that a list shows: the primary one, else the directory's `mail`.
-fn shown_address(person: &Person) -> &str {
-    [&person.primary_smtp, &person.mail]
-        .into_iter()
-        .flatten()
-        .map(|address| address.trim())
-        .find(|address| !address.is_empty())
-        .unwrap_or_default()
-}
-
-/// As [`Mailbox::fold`], and for what is no mailbox at least without letter case.
-fn fold_address(address: &str) -> Option<String> {
-    let address = address.trim();
-    (!address.is_empty())
-        .then(|| address.parse::<Mailbox>().map_or_else(|_| fold_case(address), |mailbox| mailbox.fold()))
 }

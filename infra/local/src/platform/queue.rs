@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use domain::jobs::{Job, QueueName};
 use jiff::{SignedDuration, Timestamp};
-use ports::{Clock, PlatformError, Queue};
+use ports::{Clock, PlatformError, Queue, message};
 use rusqlite::{Connection, Transaction, params};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -13,7 +13,6 @@ use uuid::Uuid;
 use super::{
     columns::{nanoseconds, time},
     database::{Database, Outcome},
-    message,
     statement::{all, execute, first},
 };
 

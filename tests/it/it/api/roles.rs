@@ -195,13 +195,13 @@ async fn a_ticket_signs_in_once_and_signing_out_ends_the_session() {
     let ticket = server.access.one_time_ticket("local", Role::Operator, jiff::Timestamp::now());
     let sign_in = || answer(server.request(Method::POST, "/sign-in").json(&json!({ "ticket": ticket })));
     let signed_in = sign_in().await.json();
-    assert_eq!((&signed_in["name"], &signed_in["role"]), (&json!("local"), &json!("operator")));
+    assert_eq!((&signed_in["name"], &signed_in["roles"]), (&json!("local"), &json!(["operator"])));
     assert_eq!(signed_in["expires_at"], "2026-11-23T00:00:00Z");
     assert_eq!(sign_in().await.problem(), "unauthenticated");
 
     let token = signed_in["token"].as_str().unwrap();
     let session = |method| answer(server.request(method, "/api/session").bearer_auth(token));
-    assert_eq!(session(Method::GET).await.json(), json!({ "name": "local", "role": "operator" }));
+    assert_eq!(session(Method::GET).await.json(), json!({ "name": "local", "roles": ["operator"] }));
     assert_eq!(session(Method::DELETE).await.status, StatusCode::NO_CONTENT);
     assert_eq!(session(Method::GET).await.problem(), "unauthenticated");
 }

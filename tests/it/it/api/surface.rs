@@ -41,7 +41,9 @@ async fn what_is_about_certificates_or_sign_in_is_never_kept_by_a_cache() {
 
 #[tokio::test]
 async fn only_the_names_of_the_deployment_are_answered() {
-    let server = Server::start_with(Options { hosts: Some(vec!["LocalHost".into(), "127.0.0.1".into()]) }).await;
+    let server =
+        Server::start_with(Options { hosts: Some(vec!["LocalHost".into(), "127.0.0.1".into()]), ..Options::default() })
+            .await;
     let asked = |host: &str| answer(server.request(Method::GET, "/health").header("host", host));
     for host in ["localhost", "localhost:8080", "127.0.0.1:1"] {
         assert_eq!(asked(host).await.status, StatusCode::OK, "{host}");

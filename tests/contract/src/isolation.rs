@@ -6,11 +6,11 @@ use ports::{
     PeopleFilter, PlanFilter, Platform, Store, Vendor,
 };
 
-use super::samples::{
+use crate::samples::{
     at, batch, buying, change, connected, day, done, integration, person, planned, read, step, stored,
 };
 
-pub(super) async fn a_handle_sees_no_row_of_another_integration<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn a_handle_sees_no_row_of_another_integration<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (a, of_a) = connected(platform).await?;
     let (_, of_b) = connected(platform).await?;
     let somebody = person("Åsa Öberg", "asa@example.com");
@@ -88,7 +88,7 @@ pub(super) async fn a_handle_sees_no_row_of_another_integration<P: Platform>(pla
     Ok(())
 }
 
-pub(super) async fn a_handle_writes_no_row_of_another_integration<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn a_handle_writes_no_row_of_another_integration<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let created = integration();
     platform.store().create_integration(&created).await?;
     let of_a = platform.store().of(created.id);

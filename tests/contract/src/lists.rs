@@ -4,11 +4,9 @@ use domain::{Enrollment, EnrollmentId, enrollment::StateName, transition::Event}
 use jiff::SignedDuration;
 use ports::{EnrollmentFilter, IntegrationStore, Platform, Store};
 
-use super::samples::{MANY, all, at, batch, buying, change, connected, done, planned, read, step, stored, together};
+use crate::samples::{MANY, all, at, batch, buying, change, connected, done, planned, read, step, stored, together};
 
-pub(super) async fn enrollments_are_listed_by_each_filter_newest_first<P: Platform>(
-    platform: &P,
-) -> anyhow::Result<()> {
+pub async fn enrollments_are_listed_by_each_filter_newest_first<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let (one, other) = (batch(id, at(0)).id, batch(id, at(0)).id);
     let person = planned(id).person;
@@ -60,7 +58,7 @@ pub(super) async fn enrollments_are_listed_by_each_filter_newest_first<P: Platfo
     Ok(())
 }
 
-pub(super) async fn counts_follow_the_states<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn counts_follow_the_states<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     assert_eq!(rows.counts(None).await?, []);
     let (mut first, mut second, third) = (planned(id), planned(id), planned(id));
@@ -83,7 +81,7 @@ pub(super) async fn counts_follow_the_states<P: Platform>(platform: &P) -> anyho
     Ok(())
 }
 
-pub(super) async fn what_is_due_comes_oldest_first_and_no_integration_hides_another<P: Platform>(
+pub async fn what_is_due_comes_oldest_first_and_no_integration_hides_another<P: Platform>(
     platform: &P,
 ) -> anyhow::Result<()> {
     let (large, many) = connected(platform).await?;
@@ -104,7 +102,7 @@ pub(super) async fn what_is_due_comes_oldest_first_and_no_integration_hides_anot
     Ok(())
 }
 
-pub(super) async fn of_fifty_who_move_a_due_time_one_owns_the_release<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn of_fifty_who_move_a_due_time_one_owns_the_release<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let row = Enrollment { due_at: Some(at(0)), ..planned(id) };
     rows.create_enrollments(std::slice::from_ref(&row)).await?;
@@ -127,7 +125,7 @@ pub(super) async fn of_fifty_who_move_a_due_time_one_owns_the_release<P: Platfor
     Ok(())
 }
 
-pub(super) async fn moving_a_due_time_does_not_make_a_write_stale<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn moving_a_due_time_does_not_make_a_write_stale<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let row = stored(&rows, id).await?;
     let requested = step(&rows, &row, Event::Approved).await?;

@@ -3,9 +3,9 @@
 use domain::Person;
 use ports::{DirectoryCursor, IntegrationStore, PeopleFilter, Platform};
 
-use super::samples::{MANY, all, at, connected, person, together};
+use crate::samples::{MANY, all, at, connected, person, together};
 
-pub(super) async fn a_row_of_a_newer_generation_stays<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn a_row_of_a_newer_generation_stays<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (_, rows) = connected(platform).await?;
     let newer = Person { generation: 5, ..person("Åsa Öberg", "asa@example.com") };
     let older = Person { generation: 4, display_name: Some("Åsa Ek".into()), ..newer.clone() };
@@ -20,7 +20,7 @@ pub(super) async fn a_row_of_a_newer_generation_stays<P: Platform>(platform: &P)
     Ok(())
 }
 
-pub(super) async fn people_who_were_not_seen_are_marked_left_and_can_come_back<P: Platform>(
+pub async fn people_who_were_not_seen_are_marked_left_and_can_come_back<P: Platform>(
     platform: &P,
 ) -> anyhow::Result<()> {
     let (_, rows) = connected(platform).await?;
@@ -45,7 +45,7 @@ pub(super) async fn people_who_were_not_seen_are_marked_left_and_can_come_back<P
     Ok(())
 }
 
-pub(super) async fn an_address_counts_each_person_once<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn an_address_counts_each_person_once<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (_, rows) = connected(platform).await?;
     let folded = "info@xn--mller-kva.example";
     let primary = person("A", "Info@müller.example");
@@ -63,7 +63,7 @@ pub(super) async fn an_address_counts_each_person_once<P: Platform>(platform: &P
     Ok(())
 }
 
-pub(super) async fn a_prefix_is_found_in_any_letter_case_and_script<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn a_prefix_is_found_in_any_letter_case_and_script<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (_, rows) = connected(platform).await?;
     let names = ["Åsa Öberg", "Asa Berg", "ÅSA Ek", "Οδοσα", "小泉 花子", "100% Wool_Works", "åsb"];
     for (number, name) in names.into_iter().enumerate() {
@@ -101,7 +101,7 @@ pub(super) async fn a_prefix_is_found_in_any_letter_case_and_script<P: Platform>
     Ok(())
 }
 
-pub(super) async fn the_directory_cursor_is_written_under_the_version_that_was_read<P: Platform>(
+pub async fn the_directory_cursor_is_written_under_the_version_that_was_read<P: Platform>(
     platform: &P,
 ) -> anyhow::Result<()> {
     let (_, rows) = connected(platform).await?;
@@ -124,9 +124,7 @@ pub(super) async fn the_directory_cursor_is_written_under_the_version_that_was_r
     Ok(())
 }
 
-pub(super) async fn twenty_thousand_people_are_found_by_name_and_address<P: Platform>(
-    platform: &P,
-) -> anyhow::Result<()> {
+pub async fn twenty_thousand_people_are_found_by_name_and_address<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (_, rows) = connected(platform).await?;
     let surnames = ["Andersson", "Berg", "Carlsson", "Dahl", "Ek"];
     let mut people: Vec<Person> = (0..20_000)

@@ -8,9 +8,9 @@ use domain::{
 use ports::{IntegrationStore, PlanFilter, Platform};
 use uuid::Uuid;
 
-use super::samples::{all, at, batch, connected};
+use crate::samples::{all, at, batch, connected};
 
-pub(super) async fn a_batch_is_created_once_with_its_unplanned_rows<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn a_batch_is_created_once_with_its_unplanned_rows<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let created = batch(id, at(0));
     let people = people(3);
@@ -31,9 +31,7 @@ pub(super) async fn a_batch_is_created_once_with_its_unplanned_rows<P: Platform>
     Ok(())
 }
 
-pub(super) async fn a_batch_is_written_under_the_version_that_was_read<P: Platform>(
-    platform: &P,
-) -> anyhow::Result<()> {
+pub async fn a_batch_is_written_under_the_version_that_was_read<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let created = batch(id, at(0));
     assert!(!rows.save_batch(&created).await?, "a batch that does not exist is not written");
@@ -46,7 +44,7 @@ pub(super) async fn a_batch_is_written_under_the_version_that_was_read<P: Platfo
     Ok(())
 }
 
-pub(super) async fn batches_are_listed_newest_first<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn batches_are_listed_newest_first<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     for second in [3, 1, 4, 1, 5, 9, 2, 6] {
         rows.create_batch(&batch(id, at(second)), &[]).await?;
@@ -63,7 +61,7 @@ pub(super) async fn batches_are_listed_newest_first<P: Platform>(platform: &P) -
     Ok(())
 }
 
-pub(super) async fn rows_of_a_plan_are_replaced_and_filtered<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn rows_of_a_plan_are_replaced_and_filtered<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let created = batch(id, at(0));
     let people = people(4);
@@ -89,9 +87,7 @@ pub(super) async fn rows_of_a_plan_are_replaced_and_filtered<P: Platform>(platfo
     Ok(())
 }
 
-pub(super) async fn twenty_thousand_rows_of_a_plan_are_walked_page_by_page<P: Platform>(
-    platform: &P,
-) -> anyhow::Result<()> {
+pub async fn twenty_thousand_rows_of_a_plan_are_walked_page_by_page<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows): (IntegrationId, _) = connected(platform).await?;
     let created = batch(id, at(0));
     let people = people(20_000);

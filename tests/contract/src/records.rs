@@ -3,11 +3,9 @@
 use domain::{Purpose, operator::AuditEntry};
 use ports::{IntegrationStore, IntuneRecord, Platform, Vendor};
 
-use super::samples::{all, at, connected, planned};
+use crate::samples::{all, at, connected, planned};
 
-pub(super) async fn an_intune_record_is_replaced_by_what_was_seen_later<P: Platform>(
-    platform: &P,
-) -> anyhow::Result<()> {
+pub async fn an_intune_record_is_replaced_by_what_was_seen_later<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let (person, other) = (planned(id).person, planned(id).person);
     let record = |name: &str, person| IntuneRecord {
@@ -28,7 +26,7 @@ pub(super) async fn an_intune_record_is_replaced_by_what_was_seen_later<P: Platf
     Ok(())
 }
 
-pub(super) async fn a_pause_is_only_ever_prolonged<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn a_pause_is_only_ever_prolonged<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (_, rows) = connected(platform).await?;
     assert_eq!(rows.paused_until(Vendor::Intune).await?, None);
     for (until, stands) in [(30, 30), (90, 90), (60, 90)] {
@@ -39,7 +37,7 @@ pub(super) async fn a_pause_is_only_ever_prolonged<P: Platform>(platform: &P) ->
     Ok(())
 }
 
-pub(super) async fn the_audit_is_read_newest_first<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn the_audit_is_read_newest_first<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (_, rows) = connected(platform).await?;
     let entry = |second: i64, subject: i64| AuditEntry {
         at: at(second),

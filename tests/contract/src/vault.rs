@@ -5,7 +5,7 @@ use ports::{Platform, SecretKind, Vault, WrappedKey};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-pub(super) async fn a_secret_is_read_as_it_was_stored_and_replaced<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn a_secret_is_read_as_it_was_stored_and_replaced<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let vault = platform.vault();
     let (a, b) = (IntegrationId(Uuid::new_v4()), IntegrationId(Uuid::new_v4()));
     let fresh = async |integration, kind| -> anyhow::Result<Option<String>> {
@@ -27,7 +27,7 @@ pub(super) async fn a_secret_is_read_as_it_was_stored_and_replaced<P: Platform>(
     Ok(())
 }
 
-pub(super) async fn a_data_key_unwraps_for_its_integration_alone<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn a_data_key_unwraps_for_its_integration_alone<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let vault = platform.vault();
     let (a, b) = (IntegrationId(Uuid::new_v4()), IntegrationId(Uuid::new_v4()));
     let (key, wrapped) = vault.new_data_key(a).await?;
@@ -37,9 +37,7 @@ pub(super) async fn a_data_key_unwraps_for_its_integration_alone<P: Platform>(pl
     Ok(())
 }
 
-pub(super) async fn a_wrapped_key_of_which_a_bit_changed_does_not_unwrap<P: Platform>(
-    platform: &P,
-) -> anyhow::Result<()> {
+pub async fn a_wrapped_key_of_which_a_bit_changed_does_not_unwrap<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let vault = platform.vault();
     let integration = IntegrationId(Uuid::new_v4());
     let (_, wrapped) = vault.new_data_key(integration).await?;
@@ -55,7 +53,7 @@ pub(super) async fn a_wrapped_key_of_which_a_bit_changed_does_not_unwrap<P: Plat
     Ok(())
 }
 
-pub(super) async fn no_two_data_keys_are_alike<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn no_two_data_keys_are_alike<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let integration = IntegrationId(Uuid::new_v4());
     let (one, wrapped_one) = platform.vault().new_data_key(integration).await?;
     let (other, wrapped_other) = platform.vault().new_data_key(integration).await?;

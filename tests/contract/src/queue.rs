@@ -9,7 +9,7 @@ use domain::{
 use ports::{Platform, Queue};
 use uuid::Uuid;
 
-pub(super) async fn jobs_of_every_kind_are_taken<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn jobs_of_every_kind_are_taken<P: Platform>(platform: &P) -> anyhow::Result<()> {
     platform.queue().send(vec![], Duration::ZERO).await?;
     platform.queue().send(jobs(), Duration::ZERO).await?;
     // More than the ten messages that SQS takes at once.
@@ -18,13 +18,13 @@ pub(super) async fn jobs_of_every_kind_are_taken<P: Platform>(platform: &P) -> a
     Ok(())
 }
 
-pub(super) async fn a_delay_longer_than_fifteen_minutes_is_refused<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn a_delay_longer_than_fifteen_minutes_is_refused<P: Platform>(platform: &P) -> anyhow::Result<()> {
     assert!(platform.queue().send(jobs(), Duration::from_secs(901)).await.is_err());
     Ok(())
 }
 
 /// One of every kind.
-pub(super) fn jobs() -> Vec<Job> {
+pub fn jobs() -> Vec<Job> {
     let integration = IntegrationId(Uuid::new_v4());
     let batch = BatchId(Uuid::new_v4());
     let enrollment = EnrollmentId(Uuid::new_v4());

@@ -4,9 +4,9 @@ use domain::IntegrationId;
 use ports::{AuthorizeState, Platform, Store};
 use uuid::Uuid;
 
-use super::samples::{MANY, at, connected, together};
+use crate::samples::{MANY, at, connected, together};
 
-pub(super) async fn a_state_is_given_out_once<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn a_state_is_given_out_once<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, _) = connected(platform).await?;
     let store = platform.store();
     let (state, other) = (state(id), state(id));
@@ -28,7 +28,7 @@ pub(super) async fn a_state_is_given_out_once<P: Platform>(platform: &P) -> anyh
     Ok(())
 }
 
-pub(super) async fn a_state_that_is_over_is_not_given_out<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn a_state_that_is_over_is_not_given_out<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, _) = connected(platform).await?;
     let (late, in_time) = (state(id), state(id));
     for state in [&late, &in_time] {
@@ -39,7 +39,7 @@ pub(super) async fn a_state_that_is_over_is_not_given_out<P: Platform>(platform:
     Ok(())
 }
 
-pub(super) async fn a_key_remembers_the_first_body_and_its_answer<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn a_key_remembers_the_first_body_and_its_answer<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let store = platform.store();
     let key = &Uuid::new_v4().to_string();
     let ask = async |body: &str, answer: Option<&str>| store.idempotent(key, body, answer, at(600), at(0)).await;
@@ -56,7 +56,7 @@ pub(super) async fn a_key_remembers_the_first_body_and_its_answer<P: Platform>(p
     Ok(())
 }
 
-pub(super) async fn a_key_that_is_over_is_new_again<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn a_key_that_is_over_is_new_again<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let key = &Uuid::new_v4().to_string();
     let ask = async |body, now| platform.store().idempotent(key, body, None, at(now + 600), at(now)).await;
     assert_eq!(ask("hash-1", 0).await?, None);
@@ -66,7 +66,7 @@ pub(super) async fn a_key_that_is_over_is_new_again<P: Platform>(platform: &P) -
     Ok(())
 }
 
-pub(super) async fn of_fifty_requests_with_one_key_one_is_the_first<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn of_fifty_requests_with_one_key_one_is_the_first<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let key = Uuid::new_v4().to_string();
     let requests = (0..MANY).map(|_| {
         let (store, key) = (platform.store().clone(), key.clone());

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::{LocalStand, Stand, clock};
-use crate::contract::samples::{change, connected, done, person, read, stored};
+use contract::samples::{change, connected, done, person, read, stored};
 
 #[tokio::test]
 async fn a_restart_keeps_everything() -> anyhow::Result<()> {

@@ -9,14 +9,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use contract::{Stand, samples::at};
 use jiff::{SignedDuration, Timestamp};
 use local::platform::LocalPlatform;
 use ports::Clock;
 use tempfile::TempDir;
 
-use super::{Stand, samples::at};
-
-super::suite!(crate::contract::local::LocalStand);
+contract::suite!(crate::local_platform::LocalStand);
 
 /// A platform in a directory that goes with it.
 struct LocalStand {

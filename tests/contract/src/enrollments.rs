@@ -4,11 +4,11 @@ use domain::{Enrollment, enrollment::StateName, transition::Event};
 use ports::{Attachment, Change, ClaimChange, Commit, Counter, HookOwner, IntegrationStore, Platform, Store};
 use uuid::Uuid;
 
-use super::samples::{
+use crate::samples::{
     MANY, all, at, buying, change, connected, count, day, done, happened, planned, read, step, stored, together,
 };
 
-pub(super) async fn an_enrollment_that_exists_is_not_created_again<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn an_enrollment_that_exists_is_not_created_again<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let row = stored(&rows, id).await?;
     assert_eq!(read(&rows, row.id).await?, row);
@@ -21,7 +21,7 @@ pub(super) async fn an_enrollment_that_exists_is_not_created_again<P: Platform>(
     Ok(())
 }
 
-pub(super) async fn a_write_under_an_old_version_is_stale<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn a_write_under_an_old_version_is_stale<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let row = stored(&rows, id).await?;
     let approved = change(&row, Event::Approved)?;
@@ -40,7 +40,7 @@ pub(super) async fn a_write_under_an_old_version_is_stale<P: Platform>(platform:
     Ok(())
 }
 
-pub(super) async fn of_fifty_writers_of_one_version_one_wins<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn of_fifty_writers_of_one_version_one_wins<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let row = stored(&rows, id).await?;
     let requested = step(&rows, &row, Event::Approved).await?;
@@ -68,9 +68,7 @@ fn loaded(requested: &Enrollment) -> anyhow::Result<Change> {
     Ok(loaded)
 }
 
-pub(super) async fn a_write_whose_answer_was_lost_is_recognised_as_won<P: Platform>(
-    platform: &P,
-) -> anyhow::Result<()> {
+pub async fn a_write_whose_answer_was_lost_is_recognised_as_won<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let row = stored(&rows, id).await?;
     let requested = step(&rows, &row, Event::Approved).await?;
@@ -88,7 +86,7 @@ pub(super) async fn a_write_whose_answer_was_lost_is_recognised_as_won<P: Platfo
     Ok(())
 }
 
-pub(super) async fn the_same_run_does_not_win_with_an_older_write<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn the_same_run_does_not_win_with_an_older_write<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let row = stored(&rows, id).await?;
     let first = change(&row, Event::Approved)?;
@@ -99,9 +97,7 @@ pub(super) async fn the_same_run_does_not_win_with_an_older_write<P: Platform>(p
     Ok(())
 }
 
-pub(super) async fn a_change_of_an_enrollment_that_does_not_exist_is_stale<P: Platform>(
-    platform: &P,
-) -> anyhow::Result<()> {
+pub async fn a_change_of_an_enrollment_that_does_not_exist_is_stale<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let never_stored = planned(id);
     assert_eq!(rows.commit(loaded(&step_of(&never_stored)?)?).await?, Commit::Stale);
@@ -115,7 +111,7 @@ fn step_of(row: &Enrollment) -> anyhow::Result<Enrollment> {
     Ok(domain::transition::apply(row, &happened(Event::Approved))?)
 }
 
-pub(super) async fn attachments_are_replaced_and_removed<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn attachments_are_replaced_and_removed<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let row = stored(&rows, id).await?;
     let sealed_key = async || rows.attachment(row.id, Attachment::SealedKey).await;
@@ -147,7 +143,7 @@ pub(super) async fn attachments_are_replaced_and_removed<P: Platform>(platform: 
     Ok(())
 }
 
-pub(super) async fn the_timeline_is_told_in_order_page_by_page<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn the_timeline_is_told_in_order_page_by_page<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let mut row = stored(&rows, id).await?;
     let mut told = Vec::new();
@@ -171,7 +167,7 @@ pub(super) async fn the_timeline_is_told_in_order_page_by_page<P: Platform>(plat
     Ok(())
 }
 
-pub(super) async fn the_hook_of_an_earlier_attempt_stays_valid<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn the_hook_of_an_earlier_attempt_stays_valid<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let row = stored(&rows, id).await?;
     let owner = HookOwner { integration: id, enrollment: row.id };

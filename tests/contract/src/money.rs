@@ -3,9 +3,9 @@
 use domain::{Enrollment, EnrollmentId, enrollment::StateName, transition::Event};
 use ports::{Attachment, ClaimChange, Commit, Counter, IntegrationStore, Platform, Store};
 
-use super::samples::{MANY, at, buying, change, connected, count, day, done, planned, read, step, stored, together};
+use crate::samples::{MANY, at, buying, change, connected, count, day, done, planned, read, step, stored, together};
 
-pub(super) async fn of_fifty_takers_of_one_claim_one_wins<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn of_fifty_takers_of_one_claim_one_wins<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let first = planned(id);
     let rivals: Vec<Enrollment> = (0..MANY).map(|_| Enrollment { person: first.person, ..planned(id) }).collect();
@@ -39,7 +39,7 @@ fn approving(row: &Enrollment) -> anyhow::Result<ports::Change> {
     Ok(approving)
 }
 
-pub(super) async fn a_claim_is_taken_over_by_naming_its_holder_and_freed_by_its_holder_alone<P: Platform>(
+pub async fn a_claim_is_taken_over_by_naming_its_holder_and_freed_by_its_holder_alone<P: Platform>(
     platform: &P,
 ) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
@@ -81,7 +81,7 @@ pub(super) async fn a_claim_is_taken_over_by_naming_its_holder_and_freed_by_its_
     Ok(())
 }
 
-pub(super) async fn a_refused_change_writes_nothing_at_all<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn a_refused_change_writes_nothing_at_all<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let holder = stored(&rows, id).await?;
     let mut taken = approving(&holder)?;
@@ -122,7 +122,7 @@ pub(super) async fn a_refused_change_writes_nothing_at_all<P: Platform>(platform
     Ok(())
 }
 
-pub(super) async fn an_order_belongs_to_one_enrollment<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn an_order_belongs_to_one_enrollment<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let mut candidates = Vec::new();
     for _ in 0..MANY {
@@ -161,7 +161,7 @@ pub(super) async fn an_order_belongs_to_one_enrollment<P: Platform>(platform: &P
     Ok(())
 }
 
-pub(super) async fn the_limit_of_the_day_holds_under_contention<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn the_limit_of_the_day_holds_under_contention<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let limit = 7;
     let mut changes = Vec::new();

@@ -4,14 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use domain::jobs::{Job, QueueName};
 use jiff::SignedDuration;
-use local::platform::{
-    message,
-    queue::{Depth, LONGEST_LIFE, VISIBILITY},
-};
-use ports::{Platform, Queue};
+use local::platform::queue::{Depth, LONGEST_LIFE, VISIBILITY};
+use ports::{Platform, Queue, message};
 
 use super::{LocalStand, Stand};
-use crate::contract::{queue::jobs, samples::together};
+use contract::{queue::jobs, samples::together};
 
 const NAME: QueueName = QueueName::PfxImport;
 const SECOND: SignedDuration = SignedDuration::from_secs(1);

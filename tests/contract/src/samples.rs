@@ -14,30 +14,30 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// How many contend where rows say that one wins.
-pub(super) const MANY: usize = 50;
+pub const MANY: usize = 50;
 
 /// The store's handle of one integration.
-pub(super) type Rows<P> = <<P as Platform>::Store as Store>::Scoped;
+pub type Rows<P> = <<P as Platform>::Store as Store>::Scoped;
 
 /// Some seconds after the beginning of a day in 2026. Fractions are kept as well.
-pub(super) fn at(seconds: i64) -> Timestamp {
+pub fn at(seconds: i64) -> Timestamp {
     let day: Timestamp = "2026-03-01T00:00:00.123456789Z".parse().expect("a moment");
     day + SignedDuration::from_secs(seconds)
 }
 
-pub(super) fn day(number: i64) -> Date {
+pub fn day(number: i64) -> Date {
     jiff::civil::date(2026, 3, 1) + number.days()
 }
 
 /// A new integration in the store.
-pub(super) async fn connected<P: Platform>(platform: &P) -> anyhow::Result<(IntegrationId, Rows<P>)> {
+pub async fn connected<P: Platform>(platform: &P) -> anyhow::Result<(IntegrationId, Rows<P>)> {
     let integration = integration();
     anyhow::ensure!(platform.store().create_integration(&integration).await?, "a new tenant is free");
     Ok((integration.id, platform.store().of(integration.id)))
 }
 
 /// Of a new tenant.
-pub(super) fn integration() -> Integration {
+pub fn integration() -> Integration {
     row(json!({
         "id": Uuid::new_v4(),
         "settings": {
@@ -78,7 +78,7 @@ pub(super) fn integration() -> Integration {
 }
 
 /// Somebody whom the first import run saw.
-pub(super) fn person(name: &str, address: &str) -> Person {
+pub fn person(name: &str, address: &str) -> Person {
     row(json!({
         "id": Uuid::new_v4(),
         "user_principal_name": address,
@@ -90,7 +90,7 @@ pub(super) fn person(name: &str, address: &str) -> Person {
     }))
 }
 
-pub(super) fn batch(integration: IntegrationId, created_at: Timestamp) -> Batch {
+pub fn batch(integration: IntegrationId, created_at: Timestamp) -> Batch {
     row(json!({
         "id": Uuid::new_v4(),
         "integration": integration,
@@ -106,7 +106,7 @@ pub(super) fn batch(integration: IntegrationId, created_at: Timestamp) -> Batch 
 }
 
 /// A planned enrollment of somebody new.
-pub(super) fn planned(integration: IntegrationId) -> Enrollment {
+pub fn planned(integration: IntegrationId) -> Enrollment {
     row(json!({
         "id": Uuid::new_v4(),
         "integration": integration,
@@ -130,27 +130,27 @@ fn row<T: DeserializeOwned>(stored: Value) -> T {
 }
 
 /// A planned enrollment that is in the store.
-pub(super) async fn stored<S: IntegrationStore>(rows: &S, integration: IntegrationId) -> anyhow::Result<Enrollment> {
+pub async fn stored<S: IntegrationStore>(rows: &S, integration: IntegrationId) -> anyhow::Result<Enrollment> {
     let row = planned(integration);
     rows.create_enrollments(std::slice::from_ref(&row)).await?;
     Ok(row)
 }
 
-pub(super) fn happened(what: Event) -> Happened {
+pub fn happened(what: Event) -> Happened {
     Happened { at: at(60), by: Actor::step("contract"), what, request_ids: vec!["request-1".into()] }
 }
 
 /// The write of what this event makes of the row, by a run of its own.
-pub(super) fn change(row: &Enrollment, what: Event) -> anyhow::Result<Change> {
+pub fn change(row: &Enrollment, what: Event) -> anyhow::Result<Change> {
     let happened = happened(what);
     Ok(Change::new(apply(row, &happened)?, happened, Uuid::new_v4()))
 }
 
-pub(super) fn buying() -> Event {
+pub fn buying() -> Event {
     Event::BuyingStarted { deadline: at(120) }
 }
 
-pub(super) fn done(commit: Commit) -> anyhow::Result<Enrollment> {
+pub fn done(commit: Commit) -> anyhow::Result<Enrollment> {
     match commit {
         Commit::Done(row) => Ok(*row),
         refused => anyhow::bail!("expected Done, got {refused:?}"),
@@ -158,24 +158,22 @@ pub(super) fn done(commit: Commit) -> anyhow::Result<Enrollment> {
 }
 
 /// Writes the event and expects nothing in the way.
-pub(super) async fn step<S: IntegrationStore>(rows: &S, row: &Enrollment, what: Event) -> anyhow::Result<Enrollment> {
+pub async fn step<S: IntegrationStore>(rows: &S, row: &Enrollment, what: Event) -> anyhow::Result<Enrollment> {
     done(rows.commit(change(row, what)?).await?)
 }
 
 /// The row in the store.
-pub(super) async fn read<S: IntegrationStore>(rows: &S, id: EnrollmentId) -> anyhow::Result<Enrollment> {
+pub async fn read<S: IntegrationStore>(rows: &S, id: EnrollmentId) -> anyhow::Result<Enrollment> {
     rows.enrollment(id).await?.context("the row is stored")
 }
 
-pub(super) async fn count<S: IntegrationStore>(rows: &S, state: StateName) -> anyhow::Result<u64> {
+pub async fn count<S: IntegrationStore>(rows: &S, state: StateName) -> anyhow::Result<u64> {
     let counts = rows.counts(None).await?;
     Ok(counts.into_iter().filter(|(name, _)| *name == state).map(|(_, count)| count).sum())
 }
 
 /// Everything on the pages of a list.
-pub(super) async fn all<T>(
-    page: impl AsyncFn(Option<String>) -> Result<Page<T>, PlatformError>,
-) -> anyhow::Result<Vec<T>> {
+pub async fn all<T>(page: impl AsyncFn(Option<String>) -> Result<Page<T>, PlatformError>) -> anyhow::Result<Vec<T>> {
     let mut items = Vec::new();
     let mut after = None;
     loop {
@@ -189,7 +187,7 @@ pub(super) async fn all<T>(
 }
 
 /// Runs them at once, and answers what each answered.
-pub(super) async fn together<T, F>(tasks: impl IntoIterator<Item = F>) -> anyhow::Result<Vec<T>>
+pub async fn together<T, F>(tasks: impl IntoIterator<Item = F>) -> anyhow::Result<Vec<T>>
 where
     T: Send + 'static,
     F: Future<Output = Result<T, PlatformError>> + Send + 'static,

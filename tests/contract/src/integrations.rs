@@ -4,9 +4,9 @@ use domain::{Integration, IntegrationId, integration::Cloud};
 use ports::{IntegrationStore, Platform, Store};
 use uuid::Uuid;
 
-use super::samples::{MANY, all, integration, together};
+use crate::samples::{MANY, all, integration, together};
 
-pub(super) async fn a_tenant_belongs_to_one_integration_of_its_cloud<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn a_tenant_belongs_to_one_integration_of_its_cloud<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let store = platform.store();
     let first = integration();
     assert!(store.create_integration(&first).await?);
@@ -27,7 +27,7 @@ pub(super) async fn a_tenant_belongs_to_one_integration_of_its_cloud<P: Platform
     Ok(())
 }
 
-pub(super) async fn of_fifty_creators_of_one_tenant_one_wins<P: Platform>(platform: &P) -> anyhow::Result<()> {
+pub async fn of_fifty_creators_of_one_tenant_one_wins<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let tenant = integration();
     let creators = (0..MANY).map(|_| {
         let store = platform.store().clone();
@@ -39,7 +39,7 @@ pub(super) async fn of_fifty_creators_of_one_tenant_one_wins<P: Platform>(platfo
     Ok(())
 }
 
-pub(super) async fn an_integration_is_written_under_the_version_that_was_read<P: Platform>(
+pub async fn an_integration_is_written_under_the_version_that_was_read<P: Platform>(
     platform: &P,
 ) -> anyhow::Result<()> {
     let created = integration();
@@ -55,9 +55,7 @@ pub(super) async fn an_integration_is_written_under_the_version_that_was_read<P:
     Ok(())
 }
 
-pub(super) async fn a_tenant_of_another_integration_cannot_be_taken_over<P: Platform>(
-    platform: &P,
-) -> anyhow::Result<()> {
+pub async fn a_tenant_of_another_integration_cannot_be_taken_over<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (first, mut second) = (integration(), integration());
     platform.store().create_integration(&first).await?;
     platform.store().create_integration(&second).await?;
@@ -77,9 +75,7 @@ pub(super) async fn a_tenant_of_another_integration_cannot_be_taken_over<P: Plat
     Ok(())
 }
 
-pub(super) async fn integrations_that_come_meanwhile_do_not_disturb_a_list<P: Platform>(
-    platform: &P,
-) -> anyhow::Result<()> {
+pub async fn integrations_that_come_meanwhile_do_not_disturb_a_list<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let store = platform.store();
     let mut before = Vec::new();
     for _ in 0..7 {

@@ -3,33 +3,33 @@
 //!
 //! The rows use nothing but the ports. Each gets a platform of its own with an empty store.
 
-mod batches;
-mod enrollments;
-mod integrations;
-mod isolation;
-mod lists;
-mod local;
-mod money;
-mod once;
-mod people;
-mod queue;
-mod records;
-mod samples;
-mod vault;
+pub mod batches;
+pub mod enrollments;
+pub mod integrations;
+pub mod isolation;
+pub mod lists;
+pub mod money;
+pub mod once;
+pub mod people;
+pub mod queue;
+pub mod records;
+pub mod samples;
+pub mod vault;
 
 /// Where a row finds its platform. What it stands on, such as a directory, goes when the stand is dropped.
-trait Stand: Sized {
+pub trait Stand: Sized {
     type Platform: ports::Platform;
 
-    async fn new() -> anyhow::Result<Self>;
+    fn new() -> impl Future<Output = anyhow::Result<Self>> + Send;
 
     fn platform(&self) -> &Self::Platform;
 }
 
 /// Puts the platform of a [`Stand`] through every row.
+#[macro_export]
 macro_rules! suite {
     ($stand:ty) => {
-        $crate::contract::suite! { @rows $stand,
+        $crate::suite! { @rows $stand,
             batches:
                 a_batch_is_created_once_with_its_unplanned_rows,
                 a_batch_is_written_under_the_version_that_was_read,
@@ -98,10 +98,9 @@ macro_rules! suite {
         $(mod $module {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $row() -> anyhow::Result<()> {
-                let stand = <$stand as $crate::contract::Stand>::new().await?;
-                $crate::contract::$module::$row($crate::contract::Stand::platform(&stand)).await
+                let stand = <$stand as $crate::Stand>::new().await?;
+                $crate::$module::$row($crate::Stand::platform(&stand)).await
             })+
         })+
     };
 }
-use suite;
