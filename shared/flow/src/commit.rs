@@ -37,7 +37,7 @@ pub(crate) async fn once<S: IntegrationStore>(
     let Ok(next) = apply(row, &happened) else {
         return Ok(Written::No);
     };
-    let mut change = Change::new(next, happened, Uuid::new_v4());
+    let mut change = Change::new(row, next, happened, Uuid::new_v4());
     dress(&mut change);
     Ok(match rows.commit(change).await? {
         Commit::Done(row) => Written::Yes(row),
@@ -60,7 +60,7 @@ pub(crate) async fn fact<S: IntegrationStore>(
         let Ok(next) = apply(&row, &happened) else {
             return Ok(Written::No);
         };
-        let mut change = Change::new(next, happened.clone(), Uuid::new_v4());
+        let mut change = Change::new(&row, next, happened.clone(), Uuid::new_v4());
         dress(&mut change);
         match rows.commit(change).await? {
             Commit::Done(row) => return Ok(Written::Yes(row)),

@@ -205,6 +205,8 @@ pub struct HookOwner {
 pub struct Change {
     /// The row to write. Its `version` is the one that was read; the store counts it up and sets `written_by`.
     pub enrollment: Enrollment,
+    /// The state of the row that was read. Counts move from it to the new one.
+    pub before: StateName,
     /// Appended to the timeline.
     pub happened: Vec<Happened>,
     pub claim: Option<ClaimChange>,
@@ -222,9 +224,10 @@ pub struct Change {
 
 impl Change {
     /// A write of the row and its timeline, with nothing beside it.
-    pub fn new(enrollment: Enrollment, happened: Happened, run: Uuid) -> Self {
+    pub fn new(before: &Enrollment, enrollment: Enrollment, happened: Happened, run: Uuid) -> Self {
         Self {
             enrollment,
+            before: before.state.name(),
             happened: vec![happened],
             claim: None,
             references: Vec::new(),

@@ -143,7 +143,7 @@ pub fn happened(what: Event) -> Happened {
 /// The write of what this event makes of the row, by a run of its own.
 pub fn change(row: &Enrollment, what: Event) -> anyhow::Result<Change> {
     let happened = happened(what);
-    Ok(Change::new(apply(row, &happened)?, happened, Uuid::new_v4()))
+    Ok(Change::new(row, apply(row, &happened)?, happened, Uuid::new_v4()))
 }
 
 pub fn buying() -> Event {

@@ -158,7 +158,7 @@ async fn walk_enrollments(platform: &LocalPlatform) -> Result<(), PlatformError>
     let happened = Happened { at: NOW, by: Actor::step("test"), what: Event::Approved, request_ids: vec![] };
     let next = domain::transition::apply(&row, &happened).expect("planned rows can be approved");
     let claim = row.claim();
-    let mut change = Change::new(next.clone(), happened, ID);
+    let mut change = Change::new(&row, next.clone(), happened, ID);
     change.claim = Some(ClaimChange::Take { claim: claim.clone(), from: None });
     change.references = vec!["co-1".into()];
     change.attachments = vec![(Attachment::SealedKey, Some(vec![1])), (Attachment::CertificateChain, None)];

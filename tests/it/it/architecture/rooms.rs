@@ -122,7 +122,7 @@ const ROOMS: &[Room] = &[
 const fn function_over_http(folder: &'static str) -> Room {
     Room {
         folder,
-        rooms: &["aws", "domain", "flow", "microsoft", "sslcom", "web"],
+        rooms: &["aws", "flow", "web"],
         libraries: AllBut(&[NETWORK_BUT_ITS_RUNTIME, DATABASE]),
         never_reaches: &[DATABASE, STAND_INS],
     }
@@ -131,7 +131,7 @@ const fn function_over_http(folder: &'static str) -> Room {
 const fn function_of_jobs(folder: &'static str) -> Room {
     Room {
         folder,
-        rooms: &["aws", "domain", "flow", "microsoft", "sslcom"],
+        rooms: &["aws", "domain", "flow"],
         libraries: AllBut(&[NETWORK_BUT_ITS_RUNTIME, DATABASE]),
         never_reaches: &[&["axum", "web"], DATABASE, STAND_INS],
     }
