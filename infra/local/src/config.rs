@@ -4,21 +4,22 @@
 //! a problem holds one.
 
 mod integrations;
-mod sections;
-mod tables;
-mod timing;
+mod json;
+mod pace;
+mod server;
 mod tokens;
 
 use std::{fmt, net::SocketAddr, path::PathBuf};
 
-use flow::{Deployment, FieldProblem, VendorEndpoints};
+use flow::{
+    Deployment, FieldProblem, VendorEndpoints,
+    deployment_input::{
+        self, DeploymentInput, Notation, Surroundings, Tables, first_of_each_field, tables::unknown_table,
+    },
+};
 use serde_json::{Map, Value};
 
-use self::{
-    sections::{MicrosoftSection, ServerSection, SslComSection},
-    tables::{many, one},
-    timing::TimingSection,
-};
+use self::server::ServerSection;
 use crate::runner::Pace;
 
 /// What `serve` needs to start.
@@ -64,8 +65,8 @@ impl Config {
     ///
     /// Every problem of the file.
     pub fn read(text: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
-        let mut file = match text.parse::<toml::Table>() {
-            Ok(table) => table,
+        let mut file = match text.parse() {
+            Ok(table) => json::json_fields(table),
             Err(problem) => {
                 let place = format!("the file, {}", place(text, problem.span()));
                 let fix = "write it as TOML: see the commented example";
@@ -74,45 +75,31 @@ impl Config {
         };
         let mut problems = Vec::new();
         for name in file.keys().filter(|name| !TABLES.contains(&name.as_str())) {
-            problems.push(FieldProblem::new(
-                name,
-                "there is no such table or field",
-                format!("use one of {}", TABLES.join(", ")),
-            ));
+            problems.push(unknown_table(name, &TABLES));
         }
         let mut take = |name: &str| file.remove(name);
-        let server: ServerSection = one("server", take("server"), &mut problems);
-        let sslcom: SslComSection = one("sslcom", take("sslcom"), &mut problems);
-        let microsoft: MicrosoftSection = one("microsoft", take("microsoft"), &mut problems);
-        let timing: TimingSection = one("timing", take("timing"), &mut problems);
-        let products = many("product", take("product"), &mut problems);
-        let tokens = many("api_token", take("api_token"), &mut problems);
-        let integrations = many("integration", take("integration"), &mut problems);
+        let notation = Notation::Toml;
+        let server: ServerSection = notation.table("server", take("server"), &mut problems);
+        let tokens = notation.rows("api_token", take("api_token"), &mut problems);
+        let integrations = notation.rows("integration", take("integration"), &mut problems);
+        file.retain(|name, _| deployment_input::TABLES.contains(&name.as_str()));
 
         let listen = server.listen(&mut problems);
         let public_url = server.public_url(&mut problems);
         let redirect_url = server.redirect_url(listen, public_url.as_ref(), &mut problems);
         let hosts = server.hosts(listen, public_url.as_ref(), &mut problems);
         let tokens = tokens::tokens(tokens, &environment, &mut problems);
-        let vendors = VendorEndpoints {
-            statuses: sslcom.statuses(&mut problems),
-            sslcom: sslcom.endpoint(&mut problems),
-            microsoft: microsoft.endpoints(&mut problems),
-        };
-        let deployment = Deployment {
-            public_url,
-            redirect_url,
-            products: sections::products(products, &mut problems),
-            stop_buying: server.stop_buying,
-            ..timing.deployment(vendors.sslcom.create_timeout, &mut problems)
-        };
-        let pace = timing.pace(&mut problems);
+        let pace = pace::pace(file.get("timing"), &mut problems);
+        let tables = Tables { named: file, notation, timing_of_caller: &pace::FIELDS };
+        let surroundings = Surroundings { public_url, redirect_url, stop_buying: server.stop_buying };
+        let input = DeploymentInput::read(tables, surroundings).map_err(|found| problems.extend(found));
         let integrations = integrations::integrations(integrations, &environment, &mut problems);
-        if problems.is_empty() {
-            let data = server.data();
-            Ok(Self { listen, data, hosts, tokens, vendors, deployment, pace, integrations })
-        } else {
-            Err(Problems(first_of_each_field(problems)))
+        match input {
+            Ok(DeploymentInput { vendors, deployment }) if problems.is_empty() => {
+                let data = server.data();
+                Ok(Self { listen, data, hosts, tokens, vendors, deployment, pace, integrations })
+            }
+            _ => Err(Problems(first_of_each_field(problems))),
         }
     }
 }
@@ -134,22 +121,10 @@ impl fmt::Debug for Config {
     }
 }
 
-/// What could not be read is also missing, and so is everything in it; only the first is worth saying.
-fn first_of_each_field(problems: Vec<FieldProblem>) -> Vec<FieldProblem> {
-    let mut said: Vec<FieldProblem> = Vec::with_capacity(problems.len());
-    for problem in problems {
-        let is_same_or_in = |other: &FieldProblem| {
-            let rest = problem.field.strip_prefix(&other.field);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
-        if !said.iter().any(is_same_or_in) {
-            said.push(problem);
-        }
-    }
-    said
-}
-
 fn place(text: &str, span: Option<std::ops::Range<usize>>) -> String {
     let before = span.and_then(|span| text.get(..span.start)).unwrap_or_default();
     format!("line {}", before.matches('\n').count() + 1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ pub mod check_order;
 mod commit;
 pub mod connect;
 mod context;
+pub mod deployment_input;
 mod graph_access;
 pub mod import_people;
 pub mod import_pfx;

@@ -5,20 +5,18 @@ use std::collections::HashSet;
 use flow::{FieldProblem, settings_input::SettingsInput};
 use serde_json::{Map, Value};
 
-use super::tables::json_fields;
-
 /// What a text begins with that stands in the environment.
 const FROM_ENVIRONMENT: &str = "env:";
 
 /// The rows as the API would get them, secrets filled in.
 pub(super) fn integrations(
-    rows: Vec<(String, toml::Table)>,
+    rows: Vec<(String, Map<String, Value>)>,
     environment: &impl Fn(&str) -> Option<String>,
     problems: &mut Vec<FieldProblem>,
 ) -> Vec<Map<String, Value>> {
     let mut tenants = HashSet::new();
-    let read = rows.into_iter().map(|(name, table)| {
-        let input = integration(&name, table, environment, problems);
+    let read = rows.into_iter().map(|(name, row)| {
+        let input = integration(&name, row, environment, problems);
         let tenant = input.get("tenant_id").and_then(Value::as_str).unwrap_or_default().trim().to_lowercase();
         if !tenant.is_empty() && !tenants.insert(tenant) {
             let problem = "an earlier integration has the same tenant";
@@ -31,11 +29,10 @@ pub(super) fn integrations(
 
 fn integration(
     name: &str,
-    table: toml::Table,
+    mut input: Map<String, Value>,
     environment: &impl Fn(&str) -> Option<String>,
     problems: &mut Vec<FieldProblem>,
 ) -> Map<String, Value> {
-    let mut input = json_fields(table);
     for (field, value) in &mut input {
         let Some(variable) = value.as_str().and_then(|text| text.strip_prefix(FROM_ENVIRONMENT)) else { continue };
         match environment(variable) {

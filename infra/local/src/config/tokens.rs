@@ -2,10 +2,11 @@
 
 use aws_lc_rs::digest;
 use domain::operator::Role;
-use flow::FieldProblem;
+use flow::{FieldProblem, deployment_input::tables::fields};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use super::{TOKEN_VARIABLE, tables::fields};
+use super::TOKEN_VARIABLE;
 
 /// Shorter ones could be guessed.
 const FEWEST_CHARACTERS: usize = 32;
@@ -19,7 +20,7 @@ struct TokenRow {
 }
 
 pub(super) fn tokens(
-    rows: Vec<(String, toml::Table)>,
+    rows: Vec<(String, Map<String, Value>)>,
     environment: &impl Fn(&str) -> Option<String>,
     problems: &mut Vec<FieldProblem>,
 ) -> Vec<web::ApiToken> {
