@@ -5,7 +5,7 @@
 use std::io;
 
 use ports::Clock;
-use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{EnvFilter, Layer, filter::LevelFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{config::variable, metrics::Metrics};
 
@@ -30,7 +30,7 @@ pub(crate) fn start(stage: &str, clock: Clock) {
         .with_ansi(false)
         .with_writer(io::stdout)
         .with_filter(filter);
-    let metrics = Metrics::new(stage, clock, io::stdout);
+    let metrics = Metrics::new(stage, clock, io::stdout).with_filter(LevelFilter::INFO);
     // A second start in one process would be a test; what is there already logs on.
     let _ = tracing_subscriber::registry().with(lines).with(metrics).try_init();
 }

@@ -17,6 +17,8 @@ const NAMESPACE: &str = "IntuneSmime";
 struct Metric {
     /// The `event` field.
     event: &'static str,
+    /// The state that the enrollment entered, where the event is a change.
+    entered: Option<&'static str>,
     name: &'static str,
     unit: &'static str,
     /// The field with the value; without one, each event counts as one.
@@ -26,25 +28,28 @@ struct Metric {
 }
 
 const fn count(event: &'static str, name: &'static str) -> Metric {
-    Metric { event, name, unit: "Count", value: None, by: None }
+    Metric { event, entered: None, name, unit: "Count", value: None, by: None }
+}
+
+const fn entered(state: &'static str, name: &'static str) -> Metric {
+    Metric { entered: Some(state), ..count("enrollment.changed", name) }
 }
 
 const METRICS: &[Metric] = &[
-    count("order.placed", "OrdersPlaced"),
-    count("pfx.imported", "PfxImported"),
-    count("order.unsure", "OrdersUnsure"),
+    entered("bought", "OrdersPlaced"),
+    entered("imported", "PfxImported"),
+    entered("unsure", "OrdersUnsure"),
     count("order.surplus", "OrdersSurplus"),
+    Metric { by: Some("cause"), ..entered("failed", "StepsFailed") },
     Metric { by: Some("cause"), ..count("step.failed", "StepsFailed") },
-    Metric { by: Some("cause"), ..count("enrollment.failed", "StepsFailed") },
     Metric {
-        event: "vendor.answered",
-        name: "VendorLatency",
         unit: "Milliseconds",
         value: Some("milliseconds"),
         by: Some("vendor"),
+        ..count("vendor.answered", "VendorLatency")
     },
     Metric { by: Some("vendor"), ..count("vendor.throttled", "VendorThrottled") },
-    Metric { event: "sweep.done", name: "BacklogAgeSeconds", unit: "Seconds", value: Some("oldest_seconds"), by: None },
+    Metric { unit: "Seconds", value: Some("oldest_seconds"), ..count("sweep.done", "BacklogAgeSeconds") },
     count("secret.expires", "SecretExpiresSoon"),
 ];
 
@@ -72,8 +77,10 @@ where
         }
         let mut said = Said::default();
         event.record(&mut said);
-        for metric in METRICS.iter().filter(|metric| said.texts.get("event").is_some_and(|event| event == metric.event))
-        {
+        let says = |field: &str, word: &str| said.texts.get(field).is_some_and(|said| said == word);
+        let is_of =
+            |metric: &&Metric| says("event", metric.event) && metric.entered.is_none_or(|state| says("entered", state));
+        for metric in METRICS.iter().filter(is_of) {
             let value = match metric.value {
                 None => Some(1.0),
                 Some(field) => said.numbers.get(field).copied(),
@@ -180,7 +187,10 @@ mod tests {
 
     #[test]
     fn an_event_with_a_name_of_the_table_is_counted() {
-        let lines = written(|| tracing::info!(event = "order.placed", enrollment = "7", "an order was placed"));
+        let lines = written(|| {
+            tracing::info!(event = "enrollment.changed", entered = Some("bought"), "an order was placed");
+            tracing::info!(event = "enrollment.changed", entered = None::<&str>, "nothing that counts");
+        });
         let expected = json!({
             "_aws": {
                 "Timestamp": 0,

@@ -1,7 +1,7 @@
 //! How a step writes: what happened is applied by domain, then written under the version that was read.
 
 use domain::{
-    Enrollment,
+    Enrollment, State,
     transition::{Actor, Event, Happened, apply},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -37,10 +37,13 @@ pub(crate) async fn once<S: IntegrationStore>(
     let Ok(next) = apply(row, &happened) else {
         return Ok(Written::No);
     };
-    let mut change = Change::new(row, next, happened, Uuid::new_v4());
+    let mut change = Change::new(row, next, happened.clone(), Uuid::new_v4());
     dress(&mut change);
     Ok(match rows.commit(change).await? {
-        Commit::Done(row) => Written::Yes(row),
+        Commit::Done(after) => {
+            tell(row, &after, &happened);
+            Written::Yes(after)
+        }
         Commit::Stale => Written::No,
         refused @ (Commit::ClaimTaken { .. } | Commit::ReferenceTaken { .. } | Commit::LimitReached) => {
             Written::Refused(refused)
@@ -63,7 +66,10 @@ pub(crate) async fn fact<S: IntegrationStore>(
         let mut change = Change::new(&row, next, happened.clone(), Uuid::new_v4());
         dress(&mut change);
         match rows.commit(change).await? {
-            Commit::Done(row) => return Ok(Written::Yes(row)),
+            Commit::Done(after) => {
+                tell(&row, &after, &happened);
+                return Ok(Written::Yes(after));
+            }
             Commit::Stale => match rows.enrollment(row.id).await? {
                 Some(newer) => row = newer,
                 None => return Ok(Written::No),
@@ -72,6 +78,29 @@ pub(crate) async fn fact<S: IntegrationStore>(
         }
     }
     Err(PlatformError::new("write a fact", "the row never stopped changing"))
+}
+
+/// One line of the log for each change, with the vendors' ids of the requests that led to it. `entered` is there when
+/// the change led into another state; the metrics are made of it.
+fn tell(before: &Enrollment, after: &Enrollment, happened: &Happened) {
+    let state = after.state.name();
+    let entered = (state != before.state.name()).then(|| state.as_str());
+    let stage = match after.state {
+        State::Failed { stage, .. } => Some(tracing::field::debug(stage)),
+        _ => None,
+    };
+    tracing::info!(
+        event = "enrollment.changed",
+        enrollment = %after.id,
+        integration = %after.integration,
+        what = happened.what.name(),
+        entered,
+        cause = stage,
+        request_ids = happened.request_ids.join(" "),
+        "enrollment {}: {}",
+        after.id,
+        happened.what.name(),
+    );
 }
 
 /// Writers of one row are few; whoever loses this often meets a fault, not competition.

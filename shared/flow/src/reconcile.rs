@@ -57,6 +57,10 @@ async fn send<P: Platform>(flow: &Flow<P>, jobs: &mut Vec<Job>) -> Result<(), Pl
 async fn release_due<P: Platform>(flow: &Flow<P>) -> Result<usize, PlatformError> {
     let now = flow.now();
     let due = flow.platform.store().due(now, flow.deployment.released_per_sweep).await?;
+    if let Some(oldest) = due.iter().map(|due| due.due_at).min() {
+        let oldest_seconds = now.duration_since(oldest).as_secs();
+        tracing::info!(event = "sweep.done", due = due.len(), oldest_seconds, "{} enrollments are due", due.len());
+    }
     let mut looked_up = HashSet::new();
     let mut count = 0;
     let mut jobs = Vec::new();

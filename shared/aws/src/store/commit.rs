@@ -81,7 +81,6 @@ pub(super) async fn commit(table: &Table, scope: IntegrationId, change: Change) 
 async fn already_written(table: &Table, scope: IntegrationId, row: &Enrollment) -> Outcome<Commit> {
     let Some(stored) = table.get(&Key::enrollment(scope, row.id)).await? else { return Ok(Commit::Stale) };
     let is_ours = integer::<u64>(&stored, VERSION)? == row.version
-        && stored.get("run").is_some()
         && row.written_by.is_some_and(|run| text(&stored, "run").is_ok_and(|stored| stored == run.to_string()));
     match is_ours {
         true => Ok(Commit::Done(Box::new(body::read_enrollment(&stored)?))),

@@ -291,10 +291,7 @@ impl Table {
     pub(super) async fn transact(&self, parts: Vec<TransactWriteItem>) -> Outcome<Written> {
         for tried in 0..TRIES {
             let sent = self.client.transact_write_items().set_transact_items(Some(parts.clone())).send().await;
-            let error = match sent {
-                Ok(_) => return Ok(Written::Done),
-                Err(error) => error,
-            };
+            let Err(error) = sent else { return Ok(Written::Done) };
             let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
             else {
                 return Err(error.into());
