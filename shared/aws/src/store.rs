@@ -12,7 +12,9 @@ mod keys;
 mod once;
 mod people;
 mod records;
+mod span;
 mod table;
+mod transaction;
 
 use aws_sdk_dynamodb::Client;
 use domain::{
@@ -27,7 +29,8 @@ use ports::{
 
 use self::{
     keys::List,
-    table::{Item, Outcome, Span, Table, failed},
+    span::Span,
+    table::{Item, Outcome, Table, failed},
 };
 
 type Answer<T> = Result<T, PlatformError>;

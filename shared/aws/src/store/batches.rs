@@ -7,7 +7,8 @@ use super::{
     body::{self, VERSION},
     integrations::belongs,
     keys::{self, Key, PLAN, Place},
-    table::{Condition, Item, Outcome, Span, Table, number, text},
+    span::Span,
+    table::{Condition, Item, Outcome, Table, number, text},
 };
 
 /// A batch that exists already stays as it is, so that a repeated request does no harm. Its plan comes first: whoever

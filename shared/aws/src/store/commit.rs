@@ -15,7 +15,8 @@ use super::{
     enrollments::{claim_holder, count_part, order_owner},
     integrations,
     keys::{Key, Place},
-    table::{Condition, Item, Outcome, Table, Written, integer, item, number, string, text},
+    table::{Condition, Item, Outcome, Table, integer, item, number, string, text},
+    transaction::Written,
 };
 
 /// What was in the way may be gone when it is looked at; then the change is tried again.

@@ -14,7 +14,9 @@ use super::{
     body::{self, id, nanoseconds},
     integrations,
     keys::{self, COUNT_SHARDS, DUE_SHARDS, Key, Place, TIMELINE, due_sort},
-    table::{Condition, Outcome, Span, Table, Written, integer, number, string, text},
+    span::Span,
+    table::{Condition, Outcome, Table, integer, number, string, text},
+    transaction::Written,
 };
 
 /// Rows of one transaction; with the counts that go with them they stay below DynamoDB's 100.

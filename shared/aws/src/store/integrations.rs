@@ -6,7 +6,9 @@ use ports::{Page, cursor};
 use super::{
     body::{self, VERSION},
     keys::{INTEGRATIONS, Key},
-    table::{Condition, Fault, Outcome, Span, Table, Written, item, number, string, text},
+    span::Span,
+    table::{Condition, Fault, Outcome, Table, item, number, string, text},
+    transaction::Written,
 };
 
 pub(super) async fn create(table: &Table, integration: &Integration) -> Outcome<bool> {

@@ -7,7 +7,8 @@ use ports::{DirectoryCursor, Page, PeopleFilter, cursor};
 use super::{
     body::{self, VERSION},
     keys::{self, Key, List, Place, shortened},
-    table::{Condition, Outcome, Span, Table, number, text},
+    span::Span,
+    table::{Condition, Outcome, Table, number, text},
 };
 
 /// Writes of one call under way at the same time.

@@ -9,7 +9,8 @@ use ports::{IntuneRecord, Page, Vendor, cursor};
 use super::{
     body::{self, nanoseconds, time},
     keys::{self, Key},
-    table::{Condition, Outcome, Span, Table, integer, text},
+    span::Span,
+    table::{Condition, Outcome, Table, integer, text},
 };
 
 pub(super) async fn put_intune(table: &Table, scope: IntegrationId, records: &[IntuneRecord]) -> Outcome<()> {

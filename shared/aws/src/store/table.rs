@@ -8,17 +8,16 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    operation::transact_write_items::TransactWriteItemsError,
-    types::{
-        AttributeValue, KeysAndAttributes, PutRequest, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-        WriteRequest,
-    },
+    types::{AttributeValue, KeysAndAttributes, PutRequest, WriteRequest},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use ports::PlatformError;
 use uuid::Uuid;
 
-use super::keys::{Key, List, Place};
+use super::{
+    keys::{Key, List, Place},
+    span::Span,
+};
 
 pub(super) type Fault = Box<dyn std::error::Error + Send + Sync>;
 pub(super) type Outcome<T> = Result<T, Fault>;
@@ -33,12 +32,12 @@ const WRITTEN_AT_ONCE: usize = 25;
 /// Requests of one call under way at the same time.
 const SIDE_BY_SIDE: usize = 16;
 /// Other transactions on the same row are over within milliseconds.
-const TRIES: u32 = 12;
+pub(super) const TRIES: u32 = 12;
 
 #[derive(Clone)]
 pub(super) struct Table {
-    client: Client,
-    name: Arc<str>,
+    pub(super) client: Client,
+    pub(super) name: Arc<str>,
 }
 
 /// What has to hold of the row as it is stored.
@@ -46,22 +45,6 @@ pub(super) struct Table {
 pub(super) struct Condition {
     pub(super) holds: &'static str,
     pub(super) values: Vec<(&'static str, AttributeValue)>,
-}
-
-/// What became of a transaction.
-pub(super) enum Written {
-    Done,
-    /// Which parts' conditions did not hold, by their place.
-    Refused(Vec<usize>),
-}
-
-/// Part of a list, by the text that it is sorted by.
-#[derive(Clone, Debug)]
-pub(super) enum Span {
-    /// From one text to another, both included.
-    Rising { from: String, to: String },
-    /// From the last text before this one, falling.
-    FallingFrom(String),
 }
 
 impl Table {
@@ -286,65 +269,6 @@ impl Table {
             Err(error) => Err(error.into()),
         }
     }
-
-    /// Writes all of the parts or none. Waits while other transactions have one of the rows.
-    pub(super) async fn transact(&self, parts: Vec<TransactWriteItem>) -> Outcome<Written> {
-        for tried in 0..TRIES {
-            let sent = self.client.transact_write_items().set_transact_items(Some(parts.clone())).send().await;
-            let Err(error) = sent else { return Ok(Written::Done) };
-            let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
-            else {
-                return Err(error.into());
-            };
-            let reasons = cancelled.cancellation_reasons();
-            let is = |code: &str| {
-                let places = reasons.iter().enumerate().filter(|(_, reason)| reason.code() == Some(code));
-                places.map(|(place, _)| place).collect::<Vec<_>>()
-            };
-            let refused = is("ConditionalCheckFailed");
-            if !refused.is_empty() {
-                return Ok(Written::Refused(refused));
-            }
-            let passes = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
-            if passes.iter().all(|code| is(code).is_empty()) {
-                return Err(error.into());
-            }
-            pause(tried).await;
-        }
-        Err("a transaction was never let through by others".into())
-    }
-
-    /// A part of a transaction that writes a row.
-    pub(super) fn put_part(&self, item: Item, condition: Condition) -> Outcome<TransactWriteItem> {
-        let put = aws_sdk_dynamodb::types::Put::builder()
-            .table_name(&*self.name)
-            .set_item(Some(item))
-            .set_condition_expression(condition.expression())
-            .set_expression_attribute_values(condition.attribute_values())
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::None);
-        Ok(TransactWriteItem::builder().put(put.build()?).build())
-    }
-
-    /// A part of a transaction that changes attributes of a row, or makes the row.
-    pub(super) fn update_part(&self, key: &Key, change: String, condition: Condition) -> Outcome<TransactWriteItem> {
-        let update = aws_sdk_dynamodb::types::Update::builder()
-            .table_name(&*self.name)
-            .set_key(Some(key.item()))
-            .update_expression(change)
-            .set_condition_expression(condition.expression())
-            .set_expression_attribute_values(condition.attribute_values());
-        Ok(TransactWriteItem::builder().update(update.build()?).build())
-    }
-
-    /// A part of a transaction that takes a row away.
-    pub(super) fn delete_part(&self, key: &Key, condition: Condition) -> Outcome<TransactWriteItem> {
-        let delete = aws_sdk_dynamodb::types::Delete::builder()
-            .table_name(&*self.name)
-            .set_key(Some(key.item()))
-            .set_condition_expression(condition.expression())
-            .set_expression_attribute_values(condition.attribute_values());
-        Ok(TransactWriteItem::builder().delete(delete.build()?).build())
-    }
 }
 
 /// A list asks for at least so many keys, so that rows which have left it do not cost a request each.
@@ -359,54 +283,14 @@ impl Condition {
         Self::new("attribute_not_exists(pk)", [])
     }
 
-    fn expression(&self) -> Option<String> {
+    pub(super) fn expression(&self) -> Option<String> {
         (!self.holds.is_empty()).then(|| self.holds.to_owned())
     }
 
-    fn attribute_values(&self) -> Option<HashMap<String, AttributeValue>> {
+    pub(super) fn attribute_values(&self) -> Option<HashMap<String, AttributeValue>> {
         let values = self.values.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
         (!self.values.is_empty()).then(|| values.collect())
     }
-}
-
-impl Span {
-    /// What begins with this text and comes after `after`.
-    pub(super) fn beginning(prefix: &str, after: &str) -> Self {
-        let from = if after < prefix { prefix.to_owned() } else { following(after) };
-        Self::Rising { from, to: format!("{prefix}{}", char::MAX) }
-    }
-
-    /// Everything.
-    pub(super) fn all() -> Self {
-        Self::beginning("", "")
-    }
-
-    /// Everything up to this text, which is included.
-    pub(super) fn rising_to(to: String) -> Self {
-        Self::Rising { from: following(""), to }
-    }
-
-    /// Whether DynamoDB can be asked at all: an empty text and one of more than 1,024 bytes are in no list, and a
-    /// cursor may hold anything.
-    fn is_empty(&self) -> bool {
-        const LONGEST: usize = 1_024;
-        match self {
-            Self::Rising { from, to } => from > to || from.len() > LONGEST,
-            Self::FallingFrom(from) => from.is_empty() || from.len() > LONGEST,
-        }
-    }
-
-    fn after(&self, sort: &str) -> Self {
-        match self {
-            Self::Rising { to, .. } => Self::Rising { from: following(sort), to: to.clone() },
-            Self::FallingFrom(_) => Self::FallingFrom(sort.to_owned()),
-        }
-    }
-}
-
-/// The least text that comes after this one.
-fn following(text: &str) -> String {
-    format!("{text}\u{0}")
 }
 
 /// A row with a key, to begin with.
@@ -446,7 +330,7 @@ pub(super) fn failed(doing: &'static str) -> impl FnOnce(Fault) -> PlatformError
 }
 
 /// From 5 ms to a second, doubled each time and spread so that rivals do not meet again.
-async fn pause(tried: u32) {
+pub(super) async fn pause(tried: u32) {
     let longest = 10 << tried.min(7);
     let random = u64::from(Uuid::new_v4().as_bytes()[0]);
     let milliseconds = longest / 2 + longest * random / 512;
