@@ -1,10 +1,10 @@
 //! What happens to every request and answer: the host is checked, a problem is written and logged under its
 //! reference, headers are set, and one access line is logged. Paths carry tokens, so only the route's template is.
 
-use std::{any::Any, error::Error, sync::Arc};
+use std::{any::Any, error::Error, sync::Arc, time::Duration};
 
 use axum::{
-    body::Body,
+    body::{Body, HttpBody},
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, header},
     middleware::Next,
@@ -25,12 +25,16 @@ use crate::{
 pub(crate) struct Edge<P: Platform> {
     pub(crate) app: App<P>,
     hosts: Option<Arc<[String]>>,
+    answer_within: Duration,
 }
+
+/// An HTTP API of AWS carries 6 MB, and a third is lost where the answer is written as base64.
+const LARGEST_ANSWER: u64 = 4 << 20;
 
 impl<P: Platform> Edge<P> {
     pub(crate) fn new(app: App<P>, options: Options) -> Self {
         let lower = |hosts: Vec<String>| hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
-        Self { app, hosts: options.hosts.map(lower) }
+        Self { app, hosts: options.hosts.map(lower), answer_within: options.answer_within }
     }
 }
 
@@ -43,8 +47,15 @@ pub(crate) async fn around<P: Platform>(State(edge): State<Edge<P>>, request: Re
 
     let mut response = match host_problem(edge.hosts.as_deref(), &request) {
         Some(problem) => problem.into_response(),
-        None => next.run(request).instrument(span.clone()).await,
+        None => {
+            let answered = tokio::time::timeout(edge.answer_within, next.run(request).instrument(span.clone())).await;
+            answered.unwrap_or_else(|_| took_too_long().into_response())
+        }
     };
+    if is_too_large(&response) {
+        let detail = "the answer is larger than what can be sent; ask for fewer at once with `limit`";
+        response = Problem::new(Kind::Internal, detail).into_response();
+    }
 
     let _entered = span.enter();
     if let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>() {
@@ -62,6 +73,15 @@ pub(crate) async fn around<P: Platform>(State(edge): State<Edge<P>>, request: Re
 /// A handler that panicked; the panic hook has written what and where.
 pub(crate) fn panicked(_: Box<dyn Any + Send>) -> Response<Body> {
     Problem::new(Kind::Internal, "it was not foreseen; tell us the reference").into_response()
+}
+
+fn took_too_long() -> Problem {
+    let detail = "it took too long, most likely because SSL.com or Microsoft did not answer; try again";
+    Problem::new(Kind::Unavailable, detail)
+}
+
+fn is_too_large(response: &Response) -> bool {
+    response.body().size_hint().lower() > LARGEST_ANSWER
 }
 
 pub(crate) async fn unknown_path() -> Problem {
@@ -163,6 +183,12 @@ mod tests {
         assert!(!is_host("localhost", "localhost.evil.example"));
         assert!(!is_host("localhost", "evil.example:localhost"));
         assert!(!is_host("", ""));
+    }
+
+    #[test]
+    fn an_answer_that_a_gateway_would_cut_off_is_too_large() {
+        let of = |bytes: u64| Response::new(Body::from(vec![b' '; usize::try_from(bytes).expect("4 MB")]));
+        assert!(!is_too_large(&of(LARGEST_ANSWER)) && is_too_large(&of(LARGEST_ANSWER + 1)));
     }
 
     #[test]

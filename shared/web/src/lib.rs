@@ -19,6 +19,8 @@ mod shape;
 mod sign_in;
 mod tagged;
 
+use std::time::Duration;
+
 use axum::Router;
 use flow::Flow;
 use ports::Platform;
@@ -26,12 +28,21 @@ use ports::Platform;
 pub use access::{Access, ApiToken, NotAHash};
 
 /// What the deployment decides about its HTTP surface.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The names under which the router may be asked, with or without a port; another `Host` is answered with 421.
     /// This keeps a page elsewhere from reaching a loopback server by a DNS name of its own. `None`: every name.
     pub hosts: Option<Vec<String>>,
     pub surface: Surface,
+    /// How long a request may take. What takes longer is answered as unavailable and may be tried again.
+    pub answer_within: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        // An HTTP API of AWS gives up after 30 seconds, and the answer would be its own.
+        Self { hosts: None, surface: Surface::default(), answer_within: Duration::from_secs(25) }
+    }
 }
 
 /// Which of the routes are served. Where each part is a function of its own, it has only its own routes and rights.

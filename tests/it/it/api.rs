@@ -91,18 +91,22 @@ impl Server {
     }
 
     async fn start_with(options: Options) -> Self {
+        // Nobody listens on port 1: a test that reaches for a vendor fails.
+        Self::start_beside(Url::parse("http://127.0.0.1:1").unwrap(), options).await
+    }
+
+    /// With every vendor at this address.
+    async fn start_beside(vendors: Url, options: Options) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
         let clock: Clock = Arc::new(move || now);
         let platform = LocalPlatform::open(directory.path(), clock.clone()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        // Nobody listens on port 1: a test that reaches for a vendor fails.
-        let nowhere = Url::parse("http://127.0.0.1:1").unwrap();
         let vendors = VendorEndpoints {
-            sslcom: sslcom::Endpoint::at(nowhere.clone()),
+            sslcom: sslcom::Endpoint::at(vendors.clone()),
             statuses: sslcom::StatusTable::default(),
-            microsoft: Some(microsoft::Endpoints::new(nowhere.clone(), nowhere).unwrap()),
+            microsoft: Some(microsoft::Endpoints::new(vendors.clone(), vendors).unwrap()),
         };
         let redirect_url = Url::parse(&format!("{base}/oauth/callback")).unwrap();
         let deployment = Deployment { redirect_url, ..Deployment::default() };

@@ -1,5 +1,7 @@
 //! What every answer has, and the routes that need no token.
 
+use std::time::Duration;
+
 use domain::operator::Role;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -51,6 +53,19 @@ async fn only_the_names_of_the_deployment_are_answered() {
     for host in ["evil.example", "localhost.evil.example:80", "[::1]:8080"] {
         assert_eq!(asked(host).await.problem(), "wrong-host", "{host}");
     }
+}
+
+#[tokio::test]
+async fn what_takes_longer_than_a_gateway_waits_is_answered_before_it_gives_up() {
+    // It takes connections and never answers.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", silent.local_addr().unwrap()).parse().unwrap();
+    let options = Options { answer_within: Duration::from_millis(200), ..Options::default() };
+    let server = Server::start_beside(address, options).await;
+    let id = server.integration().await;
+    let preflight = server.get(&format!("/api/integrations/{id}/preflight")).await;
+    assert_eq!((preflight.status.as_u16(), preflight.problem().as_str()), (503, "unavailable"));
+    assert!(Options::default().answer_within < Duration::from_secs(29), "the function's own time-out");
 }
 
 #[tokio::test]
