@@ -30,7 +30,7 @@ pub(crate) fn start(stage: &str, clock: Clock) {
         .with_ansi(false)
         .with_writer(io::stdout)
         .with_filter(filter);
-    let metrics = Metrics::new(stage, clock, io::stdout).with_filter(LevelFilter::INFO);
+    let metrics = Metrics::new(stage, clock, io::stdout).with_filter(LevelFilter::DEBUG);
     // A second start in one process would be a test; what is there already logs on.
     let _ = tracing_subscriber::registry().with(lines).with(metrics).try_init();
 }

@@ -114,12 +114,12 @@ impl<P: Platform> Flow<P> {
         deployment: Deployment,
         clock: Clock,
     ) -> Result<Self, CannotStart> {
-        let ca = sslcom::Client::new(vendors.sslcom, vendors.statuses)?;
+        let ca = sslcom::Client::new(vendors.sslcom, vendors.statuses)?.watched(watch("sslcom", &clock));
         let mut clouds = BTreeMap::new();
         for (cloud, own) in CLOUDS {
             let endpoints = vendors.microsoft.clone().unwrap_or_else(|| microsoft::Endpoints::of(own));
-            let entra = microsoft::Entra::new(endpoints.clone())?;
-            let graph = microsoft::Graph::new(endpoints)?;
+            let entra = microsoft::Entra::new(endpoints.clone())?.watched(watch("entra", &clock));
+            let graph = microsoft::Graph::new(endpoints)?.watched(watch("graph", &clock));
             clouds.insert(cloud, MicrosoftClients { entra, graph });
         }
         Ok(Self {
@@ -154,6 +154,21 @@ impl<P: Platform> Flow<P> {
         // `new` made clients for every cloud.
         &self.microsoft[&cloud]
     }
+}
+
+/// Logs how long each request to a vendor took and how it was answered; metrics are made of it.
+fn watch(vendor: &'static str, clock: &Clock) -> sslcom::Watch {
+    let clock = Arc::clone(clock);
+    Arc::new(move || {
+        let (began, clock) = (clock(), Arc::clone(&clock));
+        Box::new(move |status| {
+            let milliseconds = u64::try_from(clock().duration_since(began).as_millis()).unwrap_or_default();
+            tracing::debug!(event = "vendor.answered", vendor, milliseconds, status, "{vendor} answered");
+            if matches!(status, Some(429 | 503)) {
+                tracing::info!(event = "vendor.throttled", vendor, status, "{vendor} asks for patience");
+            }
+        })
+    })
 }
 
 /// A client could not be made from its configuration.

@@ -23,7 +23,13 @@ pub use self::{
     refusal::{Decision, EntraRefusal, advice},
     tokens::{AppToken, Delegated, SignedIn},
 };
-use crate::{Endpoints, Error, cloud::under, retry_after::retry_after, wire};
+use crate::{
+    Endpoints, Error,
+    cloud::under,
+    retry_after::retry_after,
+    watch::{Watch, Watched},
+    wire,
+};
 
 /// No answer of Entra ID is larger: a token with every role and group stays far below.
 const LONGEST_ANSWER: usize = 256 * 1024;
@@ -43,6 +49,7 @@ pub struct Entra {
     graph_default_scope: String,
     http: Client,
     signing_keys: Arc<id_token::Cache>,
+    watched: Watched,
 }
 
 impl Entra {
@@ -54,7 +61,14 @@ impl Entra {
             login: endpoints.login().clone(),
             graph_default_scope: endpoints.graph_default_scope(),
             signing_keys: Arc::default(),
+            watched: Watched::default(),
         })
+    }
+
+    /// A client whose requests this is told of.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self { watched: Watched(Some(watch)), ..self }
     }
 
     fn tenant_url<'a>(&self, tenant_id: Uuid, segments: impl IntoIterator<Item = &'a str>) -> Url {
@@ -64,7 +78,7 @@ impl Entra {
     /// The body and headers of a 200; anything else is an error. `secrets` are what was sent: should the answer repeat
     /// one of them, it goes no further.
     async fn ask(&self, name: &'static str, request: Request, secrets: &[&str]) -> Result<Answered, Error> {
-        let answer = wire::exchange(&self.http, request, LONGEST_ANSWER)
+        let answer = wire::exchange(&self.http, &self.watched, request, LONGEST_ANSWER)
             .await
             .map_err(|source| Error::unanswered(name, None, source))?;
         let wait = retry_after(&answer.headers);

@@ -29,7 +29,12 @@ pub use self::{
     record_id::{NotARecordId, RecordId},
     user_pfx_certificates::{IntendedPurpose, PaddingScheme, PfxPage, UserPfxCertificate, UserPfxRecord},
 };
-use crate::{Endpoints, Error, RequestIds, cloud::under, wire};
+use crate::{
+    Endpoints, Error, RequestIds,
+    cloud::under,
+    watch::{Watch, Watched},
+    wire,
+};
 
 /// A page of 999 people with all their plans stays below half of this.
 const LONGEST_PAGE: usize = 64 * 1024 * 1024;
@@ -42,6 +47,7 @@ const LONGEST_OBJECT: usize = 1024 * 1024;
 pub struct Graph {
     base: Url,
     http: Client,
+    watched: Watched,
 }
 
 /// What every request has.
@@ -62,7 +68,14 @@ impl Graph {
     /// # Errors
     /// [`Error::Client`] when the machine offers no usable TLS.
     pub fn new(endpoints: Endpoints) -> Result<Self, Error> {
-        Ok(Self { http: wire::client(endpoints.graph())?, base: endpoints.graph().clone() })
+        let http = wire::client(endpoints.graph())?;
+        Ok(Self { http, base: endpoints.graph().clone(), watched: Watched::default() })
+    }
+
+    /// A client whose requests this is told of.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self { watched: Watched(Some(watch)), ..self }
     }
 
     /// Under v1.0.
@@ -119,7 +132,7 @@ impl Graph {
             .header("accept", "application/json")
             .build()
             .map_err(unanswered)?;
-        let answer = wire::exchange(&self.http, request, limit).await.map_err(unanswered)?;
+        let answer = wire::exchange(&self.http, &self.watched, request, limit).await.map_err(unanswered)?;
         let request_ids = refusal::request_ids(&answer.headers, client_request_id);
         if answer.status.is_success() {
             Ok((answer, request_ids))

@@ -9,9 +9,11 @@ mod error;
 pub mod graph;
 mod retry_after;
 mod sentence;
+mod watch;
 mod wire;
 
 pub use cloud::{Cloud, Endpoints};
 pub use entra::{App, AppToken, Entra};
 pub use error::{Cause, Error, Refusal, RequestIds};
 pub use graph::Graph;
+pub use watch::Watch;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Client, Request, StatusCode, header::HeaderMap, redirect::Policy};
 use url::Url;
 
-use crate::{Error, RequestIds};
+use crate::{Error, RequestIds, watch::Watched};
 
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -43,8 +43,13 @@ pub(crate) enum Unread {
 }
 
 /// Sends once and reads at most `limit` bytes.
-pub(crate) async fn exchange(http: &Client, request: Request, limit: usize) -> Result<Answer, reqwest::Error> {
-    let mut response = http.execute(request).await?;
+pub(crate) async fn exchange(
+    http: &Client,
+    watched: &Watched,
+    request: Request,
+    limit: usize,
+) -> Result<Answer, reqwest::Error> {
+    let mut response = watched.over(http.execute(request)).await?;
     let headers = std::mem::take(response.headers_mut());
     let mut body = Ok(Vec::new());
     while let Ok(read) = &mut body {

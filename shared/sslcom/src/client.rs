@@ -7,12 +7,17 @@ use serde_json::{Value, json};
 
 use crate::{
     Contacts, Credentials, CsrSubmission, Endpoint, Error, ListQuery, Listing, NewOrder, Order, OrderRef, Registrant,
-    StatusTable, answer::Answer, body::Body, redaction::Redaction, request,
+    StatusTable,
+    answer::Answer,
+    body::Body,
+    redaction::Redaction,
+    request,
+    watch::{Watch, Watched},
 };
 
 /// Cheap to clone; clones share their connections.
 #[derive(Clone, Debug)]
-pub struct Client(Arc<Inner>);
+pub struct Client(Arc<Inner>, Watched);
 
 #[derive(Debug)]
 struct Inner {
@@ -42,7 +47,13 @@ impl Client {
         let http = builder
             .build()
             .map_err(|_no_tls| Error::configuration("TLS", "this machine offers none that is usable"))?;
-        Ok(Self(Arc::new(Inner { http, endpoint, statuses })))
+        Ok(Self(Arc::new(Inner { http, endpoint, statuses }), Watched::default()))
+    }
+
+    /// A client whose requests this is told of.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self(self.0, Watched(Some(watch)))
     }
 
     /// [`Endpoint::first_page`].
@@ -209,7 +220,7 @@ impl Client {
 
     async fn send(&self, what: &'static str, request: RequestBuilder) -> Result<Answer, Error> {
         let request = request.header(reqwest::header::ACCEPT, "application/json");
-        let response = request.send().await.map_err(|source| Error::unanswered(what, source))?;
+        let response = self.1.over(request.send()).await.map_err(|source| Error::unanswered(what, source))?;
         Answer::receive(what, response, self.0.endpoint.max_answer_bytes).await
     }
 }

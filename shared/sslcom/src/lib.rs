@@ -17,6 +17,7 @@ mod product;
 mod redaction;
 mod request;
 mod status;
+mod watch;
 
 pub use amount::Amount;
 pub use client::Client;
@@ -28,3 +29,4 @@ pub use problems::{FieldProblem, RefusalCause};
 pub use product::{CertificateType, LONGEST_CERTIFICATE_DAYS, Offer, Product, ProductCode, ProductTable};
 pub use request::{Callback, Contact, Contacts, CsrSubmission, ListQuery, NewOrder, Registrant};
 pub use status::{OrderStatus, Stage, StatusMatch, StatusRow, StatusTable};
+pub use watch::Watch;
