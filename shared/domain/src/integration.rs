@@ -53,6 +53,9 @@ pub struct Settings {
     pub keep_key_days: u16,
     /// Days after which validation that does not come to an end is given up.
     pub validation_days: u16,
+    /// The last day of the Entra app's client secret, as the operator attests: the app may not read it itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret_expires: Option<Date>,
 }
 
 /// Which of Microsoft's clouds the tenant lives in.
@@ -158,6 +161,13 @@ impl Settings {
         })
     }
 
+    /// How many days the client secret is still good for, where somebody said when it ends: none on its last day, fewer
+    /// than none after it.
+    pub fn client_secret_days(&self, today: Date) -> Option<i32> {
+        let expires = self.client_secret_expires?;
+        today.until(expires).ok().map(|left| left.get_days())
+    }
+
     /// Whether an open plan made under `self` is void under `other`: what decides what is bought, for whom, or
     /// to which key the result is sealed.
     pub fn ground_differs(&self, other: &Self) -> bool {
@@ -166,6 +176,7 @@ impl Settings {
             stop_buying: false,
             keep_key_days: 0,
             validation_days: 0,
+            client_secret_expires: None,
             ..settings.clone()
         };
         ground(self) != ground(other)

@@ -63,6 +63,7 @@ pub async fn preflight<P: Platform>(flow: &Flow<P>, id: IntegrationId) -> Result
             intune(flow, &integration, &token.access, &mut report).await;
         }
     }
+    client_secret(&integration, flow.now(), &mut report);
     match ca_credentials(flow, id).await? {
         None => {
             report.row("SSL.com credentials", RowStatus::Bad, "they are missing", "save the settings with both keys")
@@ -106,6 +107,31 @@ pub async fn preflight<P: Platform>(flow: &Flow<P>, id: IntegrationId) -> Result
         ),
     }
     Ok(report.0)
+}
+
+/// From so many days before its end on, a client secret has to be replaced.
+pub(crate) const SECRET_ENDS_SOON: i32 = 30;
+
+/// When the client secret ends is attested: to read it, the app would need a permission over itself.
+fn client_secret(integration: &Integration, now: jiff::Timestamp, report: &mut Report) {
+    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let (status, result) = match integration.settings.client_secret_days(today) {
+        None => (RowStatus::Warning, "nobody has said when it ends".to_owned()),
+        Some(days) if days < 0 => (RowStatus::Bad, format!("it ended {} days ago", -days)),
+        Some(days) if days <= SECRET_ENDS_SOON => (RowStatus::Warning, format!("it ends in {days} days")),
+        Some(days) => (RowStatus::Good, format!("it ends in {days} days")),
+    };
+    let fix = match status {
+        RowStatus::Good => "",
+        _ => "make a new one in Entra, save it, and save its last day as client_secret_expires",
+    };
+    report.0.push(PreflightRow {
+        check: "client secret".to_owned(),
+        kind: RowKind::Attested,
+        status,
+        result,
+        fix: fix.to_owned(),
+    });
 }
 
 /// The roles in the token against the least that the jobs need.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use domain::{
-    Batch, IntegrationId,
+    Batch, Integration, IntegrationId,
     batch::BatchStatus,
     enrollment::{Stage, StateName},
     jobs::{BatchJob, ImportPeople, Job},
@@ -18,6 +18,7 @@ use crate::{
     commit::{self, event, once, postpone},
     place_order::wait_out,
     plan_batch::lease,
+    preflight::SECRET_ENDS_SOON,
 };
 
 /// Releases what is due and answers how many jobs were sent.
@@ -31,6 +32,7 @@ pub async fn reconcile<P: Platform>(flow: &Flow<P>) -> Result<usize, PlatformErr
     loop {
         let page = flow.platform.store().integrations(after, 100).await?;
         for integration in page.items {
+            warn_of_ending_secret(&integration, flow.now());
             jobs.extend(lost_messages(flow, integration.id).await?);
         }
         match page.next {
@@ -97,6 +99,14 @@ async fn release_due<P: Platform>(flow: &Flow<P>) -> Result<usize, PlatformError
     }
     send(flow, &mut jobs).await?;
     Ok(count)
+}
+
+/// Said by every sweep, so that an alarm stays until the secret was replaced.
+fn warn_of_ending_secret(integration: &Integration, now: Timestamp) {
+    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    if let Some(days) = integration.settings.client_secret_days(today).filter(|days| *days <= SECRET_ENDS_SOON) {
+        tracing::warn!(event = "secret.expires", integration = %integration.id, days, "a client secret ends in {days} days");
+    }
 }
 
 /// Imports, plans and approvals of which nothing was heard for a lease: their message was lost.

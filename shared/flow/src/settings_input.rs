@@ -48,6 +48,8 @@ pub struct SettingsInput {
     pub keep_key_days: Option<u16>,
     /// 1 to 365; 30 when left out.
     pub validation_days: Option<u16>,
+    /// YYYY-MM-DD; what Entra shows as the secret's end.
+    pub client_secret_expires: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -89,7 +91,7 @@ pub struct SecretsInput {
 }
 
 /// Every field that the input knows.
-const FIELDS: [&str; 24] = [
+const FIELDS: [&str; 25] = [
     "name",
     "cloud",
     "tenant_id",
@@ -114,6 +116,7 @@ const FIELDS: [&str; 24] = [
     "stop_buying",
     "keep_key_days",
     "validation_days",
+    "client_secret_expires",
 ];
 
 impl SettingsInput {
@@ -187,6 +190,7 @@ impl SettingsInput {
             stop_buying: self.stop_buying,
             keep_key_days: problems.range("keep_key_days", self.keep_key_days, 14, 0, 365),
             validation_days: problems.range("validation_days", self.validation_days, 30, 1, 365),
+            client_secret_expires: problems.date("client_secret_expires", self.client_secret_expires.as_deref()),
         };
         let secrets = self.secrets(secrets_needed, &mut problems);
         if problems.0.is_empty() { Ok((settings, secrets)) } else { Err(problems.0) }
@@ -251,10 +255,7 @@ impl SettingsInput {
                 problems.add(format!("{field}.domain"), "it is not a domain name", "write it as in example.com");
                 String::new()
             });
-            let since = input.since.as_deref().map(str::parse::<Date>).transpose().unwrap_or_else(|_| {
-                problems.add(format!("{field}.since"), "it is not a date", "write it as YYYY-MM-DD");
-                None
-            });
+            let since = problems.date(&format!("{field}.since"), input.since.as_deref());
             PrevalidatedDomain { domain, since }
         })
         .collect()
@@ -344,6 +345,13 @@ impl Problems {
             self.add(field, "it holds control characters", "type it again");
         }
         text.to_owned()
+    }
+
+    fn date(&mut self, field: &str, text: Option<&str>) -> Option<Date> {
+        text.map(str::parse).transpose().unwrap_or_else(|_| {
+            self.add(field, "it is not a date", "write it as YYYY-MM-DD");
+            None
+        })
     }
 
     fn guid(&mut self, field: &str, text: &str, fix: &str) -> Uuid {

@@ -45,6 +45,7 @@ fn settings() -> Settings {
         stop_buying: false,
         keep_key_days: 14,
         validation_days: 30,
+        client_secret_expires: None,
     }
 }
 

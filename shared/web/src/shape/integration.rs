@@ -95,6 +95,8 @@ pub(crate) struct SettingsFields {
     /// Days after which validation is given up.
     #[schema(required = false, minimum = 1, maximum = 365)]
     validation_days: u16,
+    /// The last day of the client secret, as Entra shows it. A month before it the preflight and an alarm say so.
+    client_secret_expires: Option<Date>,
 }
 
 /// The organisation that an order names.
@@ -200,6 +202,7 @@ impl From<Settings> for SettingsFields {
             stop_buying: settings.stop_buying,
             keep_key_days: settings.keep_key_days,
             validation_days: settings.validation_days,
+            client_secret_expires: settings.client_secret_expires,
         }
     }
 }
@@ -264,6 +267,7 @@ mod tests {
             stop_buying: true,
             keep_key_days: 1,
             validation_days: 2,
+            client_secret_expires: Some(jiff::civil::date(2027, 6, 1)),
         }
     }
 
@@ -279,6 +283,7 @@ mod tests {
         let (input, problems) = SettingsInput::from_fields(fields);
         assert_eq!(problems, []);
         assert_eq!(input.keep_key_days, Some(1));
+        assert_eq!(input.client_secret_expires.as_deref(), Some("2027-06-01"));
         assert_eq!(input.groups, [Uuid::from_u128(3).to_string()]);
         assert_eq!(input.cloud, domain::integration::Cloud::China);
     }
