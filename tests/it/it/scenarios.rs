@@ -13,6 +13,7 @@ mod keys;
 mod left_out;
 mod lost_answers;
 mod plans;
+mod preflight;
 mod unsure;
 mod validation;
 
