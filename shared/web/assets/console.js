@@ -1,4 +1,5 @@
-// The console: signs in with the ticket of the address, then asks the API each second what changed.
+// The console: signs in with the ticket of the address, then asks the API what changed: each second while something
+// does, and less and less often while nothing does.
 // Everything that comes from the API is written as text, never as markup.
 "use strict";
 
@@ -7,9 +8,11 @@ const session = { token: sessionStorage.getItem("token"), integration: sessionSt
 const view = { integrations: [], state: null, limit: 50, open: null };
 const known = new Map(); // path -> { tag, body }
 const EVERY = 1000;
+const SELDOM = 15000;
 const PATIENCE = 5000;
 let timer = null;
 let round = 0;
+let quiet = EVERY;
 
 class SignedOut extends Error {}
 
@@ -120,13 +123,15 @@ async function signOut() {
 
 // Looking
 
-/** Looks now, and then again each second; of two rounds at once, only the newer one goes on. */
+/** Looks now, and then again and again; of two rounds at once, only the newer one goes on. */
 async function again() {
   clearTimeout(timer);
   const mine = ++round;
-  let pause = EVERY;
+  let pause = PATIENCE;
   try {
-    await look();
+    const changed = await look();
+    quiet = changed ? EVERY : Math.min(quiet * 1.5, SELDOM);
+    pause = quiet;
     if (mine === round) one("trouble").hidden = true;
   } catch (problem) {
     if (mine !== round) return;
@@ -134,7 +139,6 @@ async function again() {
     const offline = problem instanceof TypeError;
     one("trouble").textContent = offline ? "The server cannot be reached. Trying again…" : problem.message;
     one("trouble").hidden = false;
-    pause = PATIENCE;
   }
   if (mine === round && !document.hidden) timer = setTimeout(again, pause);
 }
@@ -144,7 +148,7 @@ async function look() {
   view.integrations = integrations.items;
   const chosen = integrations.items.find((row) => row.id === session.integration) ?? integrations.items[0];
   showIntegrations(chosen);
-  if (!chosen) return;
+  if (!chosen) return false;
   session.integration = chosen.id;
   sessionStorage.setItem("integration", chosen.id);
   const at = `/api/integrations/${chosen.id}`;
@@ -158,6 +162,7 @@ async function look() {
   showEnrollments(enrollments.body);
   showImport(progress.body);
   if (view.open && (enrollments.changed || !view.open.shown)) await showDetail(at);
+  return counts.changed || enrollments.changed || progress.changed;
 }
 
 function showIntegrations(chosen) {
