@@ -337,3 +337,6 @@ pub(super) async fn pause(tried: u32) {
     #[expect(clippy::disallowed_methods, reason = "DynamoDB tells nobody when another transaction is over")]
     tokio::time::sleep(Duration::from_millis(milliseconds)).await;
 }
+
+#[cfg(test)]
+mod tests;
