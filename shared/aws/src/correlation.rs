@@ -2,6 +2,8 @@
 
 use std::future::Future;
 
+use tracing::Instrument;
+
 tokio::task_local! {
     static CURRENT: String;
 }
@@ -14,9 +16,11 @@ pub(crate) fn current() -> Option<String> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
-/// Works under this id. A text that is no id of ours is replaced by `otherwise`.
+/// Works under this id, which every line of the log then has. A text that is no id of ours is replaced by `otherwise`.
 pub(crate) async fn under<T>(id: Option<&str>, otherwise: &str, work: impl Future<Output = T>) -> T {
-    CURRENT.scope(known(id).unwrap_or(otherwise).to_owned(), work).await
+    let id = known(id).unwrap_or(otherwise).to_owned();
+    let span = tracing::info_span!("caused", correlation = id);
+    CURRENT.scope(id, work).instrument(span).await
 }
 
 /// The id, if it is one: it goes into logs and messages as it is.

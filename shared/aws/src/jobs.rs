@@ -66,10 +66,8 @@ where
             queue = queue.as_str(),
             message = %id,
             deliveries = record.attributes.get("ApproximateReceiveCount"),
-            correlation = tracing::field::Empty,
         );
         let correlation = correlated(&record, &id).to_owned();
-        span.record("correlation", &correlation);
         let handle = Arc::clone(&handle);
         let place = ids.len();
         ids.push((id, span.clone()));
