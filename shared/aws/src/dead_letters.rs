@@ -60,7 +60,7 @@ impl DeadLetters {
                 tracing::error!(
                     event = "queue.dead_letter",
                     queue = queue.as_str(),
-                    message = id,
+                    message_id = id,
                     "a message was given up: see the runbook"
                 );
                 mark(job).await?;

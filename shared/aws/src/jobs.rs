@@ -64,7 +64,7 @@ where
         let span = tracing::info_span!(
             "message",
             queue = queue.as_str(),
-            message = %id,
+            message_id = %id,
             deliveries = record.attributes.get("ApproximateReceiveCount"),
         );
         let correlation = correlated(&record, &id).to_owned();

@@ -116,7 +116,11 @@ pub(crate) async fn postpone<S: IntegrationStore>(
     note: impl Into<String>,
 ) -> Result<(), PlatformError> {
     let note = note.into();
-    tracing::info!(enrollment = %row.id, event = "step.postponed", "enrollment {} waits until {until}: {note}", row.id);
+    let (enrollment, integration) = (row.id, row.integration);
+    tracing::info!(
+        %enrollment, %integration, event = "step.postponed",
+        "enrollment {enrollment} waits until {until}: {note}"
+    );
     let what = Event::Postponed { until, note };
     once(rows, row, event(step, now, what), |_| {}).await.map(drop)
 }

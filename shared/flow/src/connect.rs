@@ -40,7 +40,8 @@ pub async fn create_integration<P: Platform>(
     needed_integration(&rows).await
 }
 
-/// Replaces the settings; secrets that are left out stay. What a plan stands on makes open plans void when it changes.
+/// Replaces the settings; secrets that are left out stay, and so does the stop switch: somebody who changes an address
+/// does not mean to buy again. What a plan stands on makes open plans void when it changes.
 pub async fn change_settings<P: Platform>(
     flow: &Flow<P>,
     id: IntegrationId,
@@ -49,7 +50,11 @@ pub async fn change_settings<P: Platform>(
 ) -> Result<Integration, Refusal> {
     let rows = flow.rows(id);
     let before = needed_integration(&rows).await?;
-    let (settings, secrets) = parsed(input, false)?;
+    let says_whether_to_buy = input.contains_key("stop_buying");
+    let (mut settings, secrets) = parsed(input, false)?;
+    if !says_whether_to_buy {
+        settings.stop_buying = before.settings.stop_buying;
+    }
     let tenant = |settings: &domain::integration::Settings| (settings.cloud, settings.tenant_id);
     if tenant(&settings) != tenant(&before.settings) {
         let problem = "an integration belongs to one tenant for good";

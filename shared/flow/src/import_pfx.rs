@@ -306,11 +306,13 @@ async fn destroy_key<P: Platform, S: IntegrationStore>(
     rows: &S,
     row: &Enrollment,
 ) -> Result<Outcome, PlatformError> {
-    once(rows, row, event(STEP, flow.now(), Event::KeyDestroyed), |change| {
+    let written = once(rows, row, event(STEP, flow.now(), Event::KeyDestroyed), |change| {
         change.attachments = vec![(Attachment::SealedKey, None)];
     })
     .await?;
-    tracing::info!(enrollment = %row.id, event = "key.destroyed", "the key of enrollment {} was destroyed", row.id);
+    if let Some(row) = written.row() {
+        tracing::info!(enrollment = %row.id, event = "key.destroyed", "the key of enrollment {} was destroyed", row.id);
+    }
     Ok(Outcome::Done)
 }
 

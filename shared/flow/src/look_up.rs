@@ -231,8 +231,14 @@ async fn unfound<P: Platform, S: IntegrationStore>(
         if now >= quiet_until {
             let what = Event::PurchaseMissing { candidates: candidates.clone() };
             let note = note.to_owned();
-            once(rows, row, event(STEP, now, what), |change| change.enrollment.note = Some(note)).await?;
-            tracing::error!(enrollment = %row.id, event = "order.unsure", "nobody knows whether enrollment {} was bought", row.id);
+            let written = once(rows, row, event(STEP, now, what), |change| change.enrollment.note = Some(note)).await?;
+            if let Some(row) = written.row() {
+                let (enrollment, integration) = (row.id, row.integration);
+                tracing::error!(
+                    %enrollment, %integration, event = "order.unsure",
+                    "nobody knows whether enrollment {enrollment} was bought"
+                );
+            }
         } else {
             let wait = scheduled(&flow.deployment.look_up_after, row.failures + 1);
             let until = now.saturating_add(wait).unwrap_or(Timestamp::MAX).min(quiet_until);

@@ -277,7 +277,10 @@ pub(crate) async fn bought<P: Platform, S: IntegrationStore>(
     .await?;
     match &written {
         Written::Yes(row) if row.surplus.contains(&reference) => {
-            tracing::error!(enrollment = %id, event = "order.surplus", "a second order was paid for enrollment {id}");
+            tracing::error!(
+                enrollment = %id, integration = %row.integration, event = "order.surplus",
+                "a second order was paid for enrollment {id}"
+            );
         }
         Written::Yes(row) => {
             let check = CheckOrder::One { integration: row.integration, enrollment: id };

@@ -138,7 +138,7 @@ impl Worker {
             let id = letter.id;
             tracing::error!(
                 queue = self.name.as_str(),
-                message = id,
+                message_id = id,
                 event = "queue.dead_letter",
                 "message {id} of {} was given up after {} deliveries",
                 self.name.as_str(),
@@ -175,7 +175,7 @@ where
         Ok(Handled::Failed) => {}
         Err(ended) => tracing::error!(
             queue = name.as_str(),
-            message = id,
+            message_id = id,
             event = "queue.handler_ended",
             "the handler of message {id} of {} {}",
             name.as_str(),

@@ -68,6 +68,16 @@ async fn the_stop_switch_takes_true_or_false() {
     {
         assert_eq!(put(body).await.fields(), [field]);
     }
+    // Settings that do not speak of it leave it as it is.
+    let path = format!("/api/integrations/{id}");
+    let admin = |method| server.request(method, &path).bearer_auth(token(Role::Admin));
+    let mut settings = answer(admin(Method::GET)).await.json()["settings"].clone();
+    settings.as_object_mut().unwrap().remove("stop_buying");
+    let changed = answer(admin(Method::PUT).json(&settings)).await.json();
+    assert_eq!(changed["settings"]["stop_buying"], true, "{changed}");
+    settings["stop_buying"] = json!(false);
+    let changed = answer(admin(Method::PUT).json(&settings)).await.json();
+    assert_eq!(changed["settings"]["stop_buying"], false, "{changed}");
 }
 
 #[tokio::test]

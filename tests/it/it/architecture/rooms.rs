@@ -99,6 +99,13 @@ const ROOMS: &[Room] = &[
         never_reaches: &[AMAZON, &["aws"]],
     },
     Room {
+        folder: "tests/aws",
+        rooms: &["aws", "contract", "domain", "ports", "sim"],
+        // Started by infra/emulator/run alone.
+        libraries: AllBut(&[]),
+        never_reaches: &[],
+    },
+    Room {
         folder: "tests/contract",
         rooms: &["domain", "ports"],
         libraries: AllBut(&[NETWORK_BUT_ITS_RUNTIME, DATABASE, AMAZON, CRYPTOGRAPHY]),
