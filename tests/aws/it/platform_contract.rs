@@ -47,15 +47,9 @@ async fn sdk() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-        .endpoint_url(endpoint())
+        .endpoint_url(crate::emulator::shared().await.endpoint())
         .load()
         .await
-}
-
-/// Where the emulator listens.
-#[expect(clippy::disallowed_methods, reason = "the test is told by whoever started the emulator")]
-fn endpoint() -> String {
-    std::env::var("EMULATOR_ENDPOINT").expect("infra/emulator/run says where the emulator listens")
 }
 
 /// As in template.yaml.
