@@ -6,7 +6,7 @@ use domain::{
     Batch, Integration, IntegrationId,
     batch::BatchStatus,
     enrollment::{Stage, StateName},
-    jobs::{BatchJob, ImportPeople, Job},
+    jobs::{BatchJob, ImportPeople, Job, QueueName},
     step::{self, Step, job_for},
     transition::{Event, LEASE},
 };
@@ -161,11 +161,16 @@ pub async fn mark_dead_letter<P: Platform>(flow: &Flow<P>, job: &Job) -> Result<
     let Some(row) = rows.enrollment(enrollment).await? else { return Ok(()) };
     let now = flow.now();
     let cause = format!("its message in the queue {} was given up; see the log", job.queue().as_str());
-    let stage = match row.state.name() {
-        StateName::Bought => Stage::Request,
-        StateName::Validating => Stage::Validation,
-        StateName::Issued | StateName::Importing => Stage::Import,
-        _ => return postpone(&rows, &row, "dead_letter", now, commit::back_off(&row, LEASE, now), cause).await,
+    let stage = match (job.queue(), row.state.name()) {
+        (QueueName::OrderCheck, StateName::Bought) => Stage::Request,
+        (QueueName::OrderCheck, StateName::Validating) => Stage::Validation,
+        (QueueName::PfxImport, StateName::Issued | StateName::Importing) => Stage::Import,
+        (QueueName::OrderPlacement | QueueName::OrderCheck, StateName::Requested | StateName::Buying) => {
+            let until = commit::back_off(&row, LEASE, now);
+            return postpone(&rows, &row, "dead_letter", now, until, cause).await;
+        }
+        // The enrollment went on without this message, which says nothing about where it is now.
+        _ => return Ok(()),
     };
     once(&rows, &row, event("dead_letter", now, Event::StageFailed { stage, cause }), |_| {}).await.map(drop)
 }

@@ -45,8 +45,12 @@ pub(crate) fn assemble<P: Platform>(app: App<P>, options: Options) -> Router {
     document.merge(open_document);
     let document: Arc<str> = document.to_json().expect("every key of an OpenAPI document is a text").into();
 
+    // The surfaces without a token have no such route, and axum panics at a layer over nothing.
+    let ruled = match surface {
+        Surface::Everything | Surface::Api => ruled.route_layer(from_fn_with_state((app.clone(), rules), guard::<P>)),
+        Surface::Authorize | Surface::Webhook => ruled,
+    };
     ruled
-        .route_layer(from_fn_with_state((app.clone(), rules), guard::<P>))
         .merge(open)
         .fallback(edge::unknown_path)
         .method_not_allowed_fallback(edge::wrong_method)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::operator::Role;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use web::Options;
+use web::{Options, Surface};
 
 use super::{Server, answer, document::operations, token};
 
@@ -66,6 +66,23 @@ async fn what_takes_longer_than_a_gateway_waits_is_answered_before_it_gives_up()
     let preflight = server.get(&format!("/api/integrations/{id}/preflight")).await;
     assert_eq!((preflight.status.as_u16(), preflight.problem().as_str()), (503, "unavailable"));
     assert!(Options::default().answer_within < Duration::from_secs(29), "the function's own time-out");
+}
+
+#[tokio::test]
+async fn a_part_of_the_surface_answers_its_own_routes_and_no_other() {
+    let routes = ["/health", "/api/integrations", "/oauth/start?ticket=x", "/hooks/sslcom/x"];
+    for (surface, answered) in [
+        (Surface::Everything, [true, true, true, true]),
+        (Surface::Api, [true, true, false, false]),
+        (Surface::Authorize, [false, false, true, false]),
+        (Surface::Webhook, [false, false, false, true]),
+    ] {
+        let server = Server::start_with(Options { surface, ..Options::default() }).await;
+        for (route, answered) in routes.iter().zip(answered) {
+            let is_there = server.get(route).await.status != StatusCode::NOT_FOUND;
+            assert_eq!(is_there, answered, "{route} of {surface:?}");
+        }
+    }
 }
 
 #[tokio::test]
