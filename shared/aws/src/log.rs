@@ -5,7 +5,12 @@
 use std::io;
 
 use ports::Clock;
-use tracing_subscriber::{EnvFilter, Layer, filter::LevelFilter, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    Layer,
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::{config::variable, metrics::Metrics};
 
@@ -15,13 +20,9 @@ const TRANSPORT: [&str; 8] =
 
 /// Begins to log. Lambda says the level, as the template's `LoggingConfig` chooses it.
 pub(crate) fn start(stage: &str, clock: Clock) {
-    let level = variable("AWS_LAMBDA_LOG_LEVEL").unwrap_or_else(|| "info".to_owned()).to_lowercase();
-    let mut filter = EnvFilter::new(level);
-    for library in TRANSPORT {
-        if let Ok(directive) = format!("{library}=warn").parse() {
-            filter = filter.add_directive(directive);
-        }
-    }
+    let level = variable("AWS_LAMBDA_LOG_LEVEL").and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
+    let transport = TRANSPORT.map(|library| (library, LevelFilter::WARN));
+    let filter = Targets::new().with_default(level).with_targets(transport);
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)

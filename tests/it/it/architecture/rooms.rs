@@ -99,7 +99,7 @@ const ROOMS: &[Room] = &[
         never_reaches: &[AMAZON, &["aws"]],
     },
     Room {
-        folder: "tests/aws",
+        folder: "tests/emulator",
         rooms: &["aws", "contract", "domain", "ports", "sim"],
         // Started by infra/emulator/run alone.
         libraries: AllBut(&[]),
