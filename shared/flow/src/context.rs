@@ -115,12 +115,14 @@ impl<P: Platform> Flow<P> {
         clock: Clock,
     ) -> Result<Self, CannotStart> {
         let ca = sslcom::Client::new(vendors.sslcom, vendors.statuses)?.watched(watch("sslcom", &clock));
-        let mut clouds = BTreeMap::new();
-        for (cloud, own) in CLOUDS {
-            let endpoints = vendors.microsoft.clone().unwrap_or_else(|| microsoft::Endpoints::of(own));
-            let entra = microsoft::Entra::new(endpoints.clone())?.watched(watch("entra", &clock));
-            let graph = microsoft::Graph::new(endpoints)?.watched(watch("graph", &clock));
-            clouds.insert(cloud, MicrosoftClients { entra, graph });
+        let endpoints = |own| vendors.microsoft.clone().unwrap_or_else(|| microsoft::Endpoints::of(own));
+        let (first, own) = CLOUDS[0];
+        let entra = microsoft::Entra::new(endpoints(own))?.watched(watch("entra", &clock));
+        let graph = microsoft::Graph::new(endpoints(own))?.watched(watch("graph", &clock));
+        let mut clouds = BTreeMap::from([(first, MicrosoftClients { entra: entra.clone(), graph: graph.clone() })]);
+        for (cloud, own) in &CLOUDS[1..] {
+            let endpoints = endpoints(*own);
+            clouds.insert(*cloud, MicrosoftClients { entra: entra.at(&endpoints), graph: graph.at(&endpoints) });
         }
         Ok(Self {
             platform,

@@ -65,6 +65,18 @@ impl Entra {
         })
     }
 
+    /// The same client for another cloud that is reached in the same way. To make one from nothing reads every root
+    /// certificate of the machine.
+    #[must_use]
+    pub fn at(&self, endpoints: &Endpoints) -> Self {
+        Self {
+            login: endpoints.login().clone(),
+            graph_default_scope: endpoints.graph_default_scope(),
+            signing_keys: Arc::default(),
+            ..self.clone()
+        }
+    }
+
     /// A client whose requests this is told of.
     #[must_use]
     pub fn watched(self, watch: Watch) -> Self {

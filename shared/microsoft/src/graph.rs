@@ -72,6 +72,13 @@ impl Graph {
         Ok(Self { http, base: endpoints.graph().clone(), watched: Watched::default() })
     }
 
+    /// The same client for another cloud that is reached in the same way. To make one from nothing reads every root
+    /// certificate of the machine.
+    #[must_use]
+    pub fn at(&self, endpoints: &Endpoints) -> Self {
+        Self { base: endpoints.graph().clone(), ..self.clone() }
+    }
+
     /// A client whose requests this is told of.
     #[must_use]
     pub fn watched(self, watch: Watch) -> Self {
