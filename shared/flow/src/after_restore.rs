@@ -20,7 +20,7 @@ use crate::{
     commit::{event, once},
     connect::{audit, ca_credentials, needed_integration, set_stop_buying},
     look_up,
-    place_order::{bought, paid, write_before_buying},
+    place_order::{Found, bought, paid, write_before_buying},
 };
 
 const STEP: &str = "after_restore";
@@ -150,6 +150,8 @@ async fn adopt<P: Platform, S: IntegrationStore>(
             row = back;
         }
     }
-    let written = bought(flow, rows, row, STEP, attempt, reference, paid(order.amount.as_ref())).await?;
+    let paid = paid(order.amount.as_ref());
+    let found = Found { attempt, reference, paid, due_at: flow.now() };
+    let written = bought(flow, rows, row, STEP, found).await?;
     Ok(written.row().is_some())
 }

@@ -16,7 +16,7 @@ use crate::{
     Flow, Outcome,
     commit::{event, once, postpone, scheduled},
     connect::ca_credentials,
-    place_order::{bought, paid},
+    place_order::{Found, bought, paid},
 };
 
 const STEP: &str = "look_up";
@@ -208,8 +208,9 @@ async fn found<P: Platform, S: IntegrationStore>(
     reference: String,
     paid: Option<Money>,
 ) -> Result<(), PlatformError> {
-    let (id, attempt) = (row.id, row.attempt);
-    if bought(flow, rows, row.clone(), STEP, attempt, reference, paid).await?.row().is_some() {
+    let id = row.id;
+    let found = Found { attempt: row.attempt, reference, paid, due_at: flow.now() };
+    if bought(flow, rows, row.clone(), STEP, found).await?.row().is_some() {
         tracing::info!(enrollment = %id, event = "order.found", "the order of enrollment {id} was found by looking it up");
     }
     Ok(())

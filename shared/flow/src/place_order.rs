@@ -11,7 +11,7 @@ use domain::{
     enrollment::{Blocked, State, StateName},
     jobs::{CheckOrder, Job, PlaceOrder},
     step::{self, Step},
-    transition::Event,
+    transition::{Event, LEASE},
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use ports::{Attachment, Commit, Counter, IntegrationStore, Platform, PlatformError, Queue, Vendor};
@@ -47,8 +47,10 @@ pub async fn place_order<P: Platform>(flow: &Flow<P>, job: PlaceOrder) -> Result
         return Ok(Outcome::Later);
     };
 
-    // The switch is read once more, as late as possible: making the key took a while.
-    let stopped = rows.integration().await?.is_none_or(|integration| integration.settings.stop_buying);
+    // The switch is read once more, as late as possible: making the key took a while. Where it cannot be read nothing is
+    // bought, and that nothing was sent is known only here, so it is written down if anything can be.
+    let switch = rows.integration().await;
+    let stopped = !matches!(switch, Ok(Some(integration)) if !integration.settings.stop_buying);
     let in_time = matches!(row.state, State::Buying { deadline, .. } if flow.now() < deadline);
     if stopped || !in_time {
         never_sent(flow, &rows, row, "the order was not sent in time, or buying was stopped").await?;
@@ -217,14 +219,19 @@ async fn settle<P: Platform, S: IntegrationStore>(
             let attempt = row.attempt;
             let price = row.product.price;
             let batch = row.batch;
-            let written = bought(flow, rows, row, STEP, attempt, reference, paid).await?;
+            let due_at = now.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
+            let found = Found { attempt, reference: reference.clone(), paid, due_at };
             // Refused: the order's reference belongs to another enrollment, so this answer cannot be trusted.
-            if written.row().is_none() {
+            let Some(row) = bought(flow, rows, row, STEP, found).await?.row() else {
                 return Ok(Outcome::Later);
-            }
+            };
             if let Some(amount) = surprise {
                 stop_batch(rows, batch, format!("SSL.com took {} for an order planned at {price}", amount.text))
                     .await?;
+            }
+            if !row.surplus.contains(&reference) {
+                let check = CheckOrder::One { integration: row.integration, enrollment: row.id };
+                flow.platform.queue().send(vec![Job::CheckOrder(check)], std::time::Duration::ZERO).await?;
             }
             Ok(Outcome::Done)
         }
@@ -259,20 +266,29 @@ fn is_as_planned(amount: &sslcom::Amount, price: Money) -> bool {
     amount.cents.is_none() || paid(Some(amount)) == Some(price)
 }
 
-/// Writes the order's reference and sends the order on. A paid order is never dropped.
+/// An order that was placed, and what was paid for it as far as that is certain.
+pub(crate) struct Found {
+    pub(crate) attempt: u32,
+    pub(crate) reference: String,
+    pub(crate) paid: Option<Money>,
+    /// When the sweep looks after it, unless somebody has by then.
+    pub(crate) due_at: Timestamp,
+}
+
+/// Writes the order's reference. A paid order is never dropped.
 pub(crate) async fn bought<P: Platform, S: IntegrationStore>(
     flow: &Flow<P>,
     rows: &S,
     row: Enrollment,
     step: &'static str,
-    attempt: u32,
-    reference: String,
-    paid: Option<Money>,
+    found: Found,
 ) -> Result<Written, PlatformError> {
+    let Found { attempt, reference, paid, due_at } = found;
     let found = Event::PurchaseFound { attempt, reference: reference.clone(), paid };
     let id = row.id;
     let written = fact(rows, row, event(step, flow.now(), found), |change| {
         change.references = vec![reference.clone()];
+        change.enrollment.due_at = change.enrollment.due_at.map(|_| due_at);
     })
     .await?;
     match &written {
@@ -282,14 +298,10 @@ pub(crate) async fn bought<P: Platform, S: IntegrationStore>(
                 "a second order was paid for enrollment {id}"
             );
         }
-        Written::Yes(row) => {
-            let check = CheckOrder::One { integration: row.integration, enrollment: id };
-            flow.platform.queue().send(vec![Job::CheckOrder(check)], std::time::Duration::ZERO).await?;
-        }
         Written::Refused(_) => {
             tracing::error!(enrollment = %id, event = "order.taken", "the order that enrollment {id} got belongs to another");
         }
-        Written::No => {}
+        Written::Yes(_) | Written::No => {}
     }
     Ok(written)
 }

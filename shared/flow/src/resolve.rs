@@ -13,7 +13,7 @@ use crate::{
     commit::{Written, once},
     connect::{audit, ca_credentials, changed_meanwhile, needed_integration},
     look_up,
-    place_order::{bought as write_bought, paid},
+    place_order::{Found, bought as write_bought, paid},
 };
 
 /// Unsure → Bought: the operator found the order. It is read at the CA, and must belong to nobody else.
@@ -63,8 +63,8 @@ pub async fn bought<P: Platform>(
         )));
     }
     let paid = paid(order.amount.as_ref());
-    let attempt = row.attempt;
-    let written = write_bought(flow, &rows, row, "resolve", attempt, reference.to_owned(), paid).await?;
+    let found = Found { attempt: row.attempt, reference: reference.to_owned(), paid, due_at: flow.now() };
+    let written = write_bought(flow, &rows, row, "resolve", found).await?;
     let after = match written {
         Written::Yes(row) => *row,
         Written::Refused(Commit::ReferenceTaken { by: owner, .. }) => {
