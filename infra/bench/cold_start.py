@@ -119,7 +119,7 @@ FUNCTIONS = [
     Function("user-import", "dynamodb secretsmanager sqs", message("user-import"), DONE),
     Function("batch-enrollment", "dynamodb secretsmanager sqs",
              message("batch-enrollment", do="plan", batch=ID), DONE),
-    Function("order-placement", "dynamodb secretsmanager kms sqs", message("order-placement", enrollment=ID), DONE),
+    Function("order-placement", "dynamodb secretsmanager kms sqs", message("order-placement", do="one", enrollment=ID), DONE),
     Function("order-check", "dynamodb secretsmanager sqs", message("order-check", do="one", enrollment=ID), DONE),
     Function("pfx-import", "dynamodb secretsmanager kms", message("pfx-import", enrollment=ID), DONE),
     Function("reconcile", "dynamodb sqs", {}, None),

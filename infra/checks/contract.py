@@ -23,7 +23,7 @@ PUBLIC_ROUTES = set(ROUTES) - {"ANY /api/{proxy+}"}
 
 SENDS_TO = {
     "OauthCallback": set(),
-    "Api": {"UserImport", "BatchEnrollment"},
+    "Api": {"UserImport", "BatchEnrollment", "OrderPlacement"},
     "OrderWebhook": {"OrderCheck"},
     "UserImport": {"UserImport"},
     "BatchEnrollment": {"BatchEnrollment"},

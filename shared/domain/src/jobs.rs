@@ -33,11 +33,14 @@ pub enum BatchJob {
     Approve { integration: IntegrationId, batch: BatchId },
 }
 
-/// Buys one certificate and does nothing else.
+/// What needs the right to buy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlaceOrder {
-    pub integration: IntegrationId,
-    pub enrollment: EnrollmentId,
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum PlaceOrder {
+    /// Buys one certificate and does nothing else.
+    One { integration: IntegrationId, enrollment: EnrollmentId },
+    /// Buys nothing: writes the orders that a restored backup does not know into its rows, each with a new key.
+    AfterRestore { integration: IntegrationId },
 }
 
 /// Everything at the CA after a purchase.
@@ -112,7 +115,7 @@ impl Job {
             Self::ImportPeople(job) => job.integration,
             Self::Batch(BatchJob::Plan { integration, .. } | BatchJob::Approve { integration, .. })
             | Self::CheckOrder(CheckOrder::One { integration, .. } | CheckOrder::LookUp { integration })
-            | Self::PlaceOrder(PlaceOrder { integration, .. })
+            | Self::PlaceOrder(PlaceOrder::One { integration, .. } | PlaceOrder::AfterRestore { integration })
             | Self::ImportPfx(ImportPfx { integration, .. }) => *integration,
         }
     }
@@ -120,10 +123,13 @@ impl Job {
     /// The enrollment that a dead letter has to be marked on, where the message is about one.
     pub fn enrollment(&self) -> Option<EnrollmentId> {
         match self {
-            Self::PlaceOrder(PlaceOrder { enrollment, .. })
+            Self::PlaceOrder(PlaceOrder::One { enrollment, .. })
             | Self::CheckOrder(CheckOrder::One { enrollment, .. })
             | Self::ImportPfx(ImportPfx { enrollment, .. }) => Some(*enrollment),
-            Self::ImportPeople(_) | Self::Batch(_) | Self::CheckOrder(CheckOrder::LookUp { .. }) => None,
+            Self::ImportPeople(_)
+            | Self::Batch(_)
+            | Self::PlaceOrder(PlaceOrder::AfterRestore { .. })
+            | Self::CheckOrder(CheckOrder::LookUp { .. }) => None,
         }
     }
 }

@@ -53,7 +53,7 @@ pub fn plan(enrollment: &Enrollment, now: Timestamp) -> Step {
 /// integration, because one listing at the CA answers for all of its open purchases.
 pub fn job_for(step: Step, integration: IntegrationId, enrollment: EnrollmentId) -> Option<Job> {
     match step {
-        Step::Buy => Some(Job::PlaceOrder(PlaceOrder { integration, enrollment })),
+        Step::Buy => Some(Job::PlaceOrder(PlaceOrder::One { integration, enrollment })),
         Step::LookUp => Some(Job::CheckOrder(CheckOrder::LookUp { integration })),
         Step::SubmitRequest | Step::Check => Some(Job::CheckOrder(CheckOrder::One { integration, enrollment })),
         Step::Import | Step::DestroyKey => Some(Job::ImportPfx(ImportPfx { integration, enrollment })),

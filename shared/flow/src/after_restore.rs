@@ -10,13 +10,15 @@ use domain::{
     Batch, Enrollment, EnrollmentId, IntegrationId,
     batch::BatchStatus,
     enrollment::StateName,
+    jobs::{Job, PlaceOrder},
+    operator::AuditEntry,
     transition::{Actor, Event},
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use ports::{ClaimChange, EnrollmentFilter, IntegrationStore, Platform, PlatformError};
+use ports::{ClaimChange, EnrollmentFilter, IntegrationStore, Platform, PlatformError, Queue};
 
 use crate::{
-    Flow, Refusal,
+    Flow, Outcome, Refusal,
     commit::{event, once},
     connect::{audit, ca_credentials, needed_integration, set_stop_buying},
     look_up,
@@ -38,8 +40,50 @@ pub struct Compared {
     pub unknown: Vec<String>,
 }
 
+impl std::fmt::Display for Compared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { enrollments, found, abandoned, unknown } = self;
+        write!(f, "{enrollments} open enrollments; {found} orders found that the backup did not know; ")?;
+        write!(f, "{abandoned} open plans given up; {} orders without an enrollment", unknown.len())?;
+        if !unknown.is_empty() {
+            write!(f, ": {}", unknown.iter().take(UNKNOWN_NAMED).map(String::as_str).collect::<Vec<_>>().join(", "))?;
+        }
+        if unknown.len() > UNKNOWN_NAMED {
+            write!(f, " and more")?;
+        }
+        Ok(())
+    }
+}
+
+/// The audit is read by people; whoever has more of them works from SSL.com's list.
+const UNKNOWN_NAMED: usize = 100;
+
 /// Plans live 7 days; orders that were placed since the backup are younger than that and a month.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(31 * 24);
+
+/// Stops buying at once and asks for the comparison, which only a worker with the right to buy can do: a new key is made for
+/// each order that is found. What came of it stands in the audit.
+pub async fn request<P: Platform>(flow: &Flow<P>, id: IntegrationId, by: &Actor) -> Result<(), Refusal> {
+    set_stop_buying(flow, id, true, by).await?;
+    flow.rows(id).append_audit(&audit(flow, by, "restore.comparison_requested", id.to_string())).await?;
+    let job = Job::PlaceOrder(PlaceOrder::AfterRestore { integration: id });
+    Ok(flow.platform().queue().send(vec![job], std::time::Duration::ZERO).await?)
+}
+
+/// The comparison as a job. What hinders it is written into the audit, and it has to be asked for again.
+pub(crate) async fn compare<P: Platform>(flow: &Flow<P>, id: IntegrationId) -> Result<Outcome, PlatformError> {
+    let by = Actor::Step { name: STEP.to_owned() };
+    let hindered = match after_restore(flow, id, &by).await {
+        Ok(_) => return Ok(Outcome::Done),
+        Err(Refusal::Platform(error)) => return Err(error),
+        // The integration was created after the backup.
+        Err(Refusal::NotFound(_)) => return Ok(Outcome::Done),
+        Err(hindered) => hindered,
+    };
+    let line = audit(flow, &by, "restore.not_compared", id.to_string());
+    flow.rows(id).append_audit(&AuditEntry { detail: hindered.to_string(), ..line }).await?;
+    Ok(Outcome::Done)
+}
 
 /// Stops buying for this integration, gives up open plans, then compares. The switch stays on; an operator takes it off.
 pub async fn after_restore<P: Platform>(flow: &Flow<P>, id: IntegrationId, by: &Actor) -> Result<Compared, Refusal> {
@@ -66,7 +110,8 @@ pub async fn after_restore<P: Platform>(flow: &Flow<P>, id: IntegrationId, by: &
         }
     }
     compared.unknown.sort();
-    rows.append_audit(&audit(flow, by, "restore.compared", id.to_string())).await?;
+    let line = audit(flow, by, "restore.compared", id.to_string());
+    rows.append_audit(&AuditEntry { detail: compared.to_string(), ..line }).await?;
     Ok(compared)
 }
 

@@ -1,9 +1,11 @@
 //! How a step ends, and which step a job is.
 
-use domain::jobs::{BatchJob, CheckOrder, Job};
+use domain::jobs::{BatchJob, CheckOrder, Job, PlaceOrder};
 use ports::{Platform, PlatformError};
 
-use crate::{Flow, approve_batch, check_order, import_people, import_pfx, look_up, place_order, plan_batch};
+use crate::{
+    Flow, after_restore, approve_batch, check_order, import_people, import_pfx, look_up, place_order, plan_batch,
+};
 
 /// A step that ended by itself. A vendor's trouble is [`Outcome::Later`], written into the store by the step; only
 /// trouble of our own platform is an error, and makes the queue deliver the message again.
@@ -22,7 +24,10 @@ pub async fn run<P: Platform>(flow: &Flow<P>, job: Job) -> Result<Outcome, Platf
         Job::Batch(BatchJob::Approve { integration, batch }) => {
             approve_batch::approve_chunk(flow, integration, batch).await
         }
-        Job::PlaceOrder(job) => place_order::place_order(flow, job).await,
+        Job::PlaceOrder(PlaceOrder::One { integration, enrollment }) => {
+            place_order::place_order(flow, integration, enrollment).await
+        }
+        Job::PlaceOrder(PlaceOrder::AfterRestore { integration }) => after_restore::compare(flow, integration).await,
         Job::CheckOrder(CheckOrder::One { integration, enrollment }) => {
             check_order::check_order(flow, integration, enrollment).await
         }

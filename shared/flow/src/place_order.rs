@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Batch, Enrollment, Integration, Money,
+    Batch, Enrollment, EnrollmentId, Integration, IntegrationId, Money,
     batch::BatchStatus,
     enrollment::{Blocked, State, StateName},
-    jobs::{CheckOrder, Job, PlaceOrder},
+    jobs::{CheckOrder, Job},
     step::{self, Step},
     transition::{Event, LEASE},
 };
@@ -27,9 +27,13 @@ use crate::{
 const STEP: &str = "place_order";
 
 /// Buys the certificate of one enrollment, if that is still what comes next.
-pub async fn place_order<P: Platform>(flow: &Flow<P>, job: PlaceOrder) -> Result<Outcome, PlatformError> {
-    let rows = flow.rows(job.integration);
-    let Some(row) = rows.enrollment(job.enrollment).await? else {
+pub async fn place_order<P: Platform>(
+    flow: &Flow<P>,
+    integration: IntegrationId,
+    enrollment: EnrollmentId,
+) -> Result<Outcome, PlatformError> {
+    let rows = flow.rows(integration);
+    let Some(row) = rows.enrollment(enrollment).await? else {
         return Ok(Outcome::Done);
     };
     if step::plan(&row, flow.now()) != Step::Buy {
@@ -38,7 +42,7 @@ pub async fn place_order<P: Platform>(flow: &Flow<P>, job: PlaceOrder) -> Result
     let Some(go) = brakes_released(flow, &rows, &row).await? else {
         return Ok(Outcome::Later);
     };
-    let Some(credentials) = ca_credentials(flow, job.integration).await? else {
+    let Some(credentials) = ca_credentials(flow, integration).await? else {
         let until = flow.now() + WAIT_FOR_OPERATOR;
         postpone(&rows, &row, STEP, flow.now(), until, "the SSL.com credentials are missing").await?;
         return Ok(Outcome::Later);
@@ -58,7 +62,7 @@ pub async fn place_order<P: Platform>(flow: &Flow<P>, job: PlaceOrder) -> Result
     }
     let answer = flow.ca.create(&credentials, &order(flow, &row, hook)).await;
     if let Err(sslcom::Error::Refused { cause: sslcom::RefusalCause::Credentials, .. }) = &answer
-        && credentials_changed(flow, job.integration, &credentials).await?
+        && credentials_changed(flow, integration, &credentials).await?
     {
         never_sent(flow, &rows, row, "the credentials were changed; the order is placed with the new ones").await?;
         return Ok(Outcome::Later);

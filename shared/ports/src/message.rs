@@ -64,7 +64,8 @@ mod tests {
             Job::ImportPeople(ImportPeople { integration }),
             Job::Batch(BatchJob::Plan { integration, batch }),
             Job::Batch(BatchJob::Approve { integration, batch }),
-            Job::PlaceOrder(PlaceOrder { integration, enrollment }),
+            Job::PlaceOrder(PlaceOrder::One { integration, enrollment }),
+            Job::PlaceOrder(PlaceOrder::AfterRestore { integration }),
             Job::CheckOrder(CheckOrder::One { integration, enrollment }),
             Job::CheckOrder(CheckOrder::LookUp { integration }),
             Job::ImportPfx(ImportPfx { integration, enrollment }),
@@ -77,9 +78,9 @@ mod tests {
     /// What the first release wrote has to be readable by every later one.
     #[test]
     fn a_message_of_the_first_release_is_read_and_a_new_field_does_not_disturb() {
-        let body = r#"{"v":1,"integration":"00000000-0000-0000-0000-000000000001",
+        let body = r#"{"v":1,"do":"one","integration":"00000000-0000-0000-0000-000000000001",
             "enrollment":"00000000-0000-0000-0000-000000000003","trace":"x"}"#;
-        assert!(matches!(read(QueueName::OrderPlacement, body), Ok(Job::PlaceOrder(_))));
+        assert!(matches!(read(QueueName::OrderPlacement, body), Ok(Job::PlaceOrder(PlaceOrder::One { .. }))));
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod enrollments;
 mod integrations;
 mod people;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::{
     Extension,
@@ -16,6 +16,7 @@ use axum::{
 };
 use domain::IntegrationId;
 use ports::{IntegrationStore, Platform, Store};
+use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{App, idempotency, problem::Problem, tagged};
@@ -39,17 +40,28 @@ pub(crate) fn document_routes<P: Platform>() -> OpenApiRouter<App<P>> {
     OpenApiRouter::default().routes(routes!(document))
 }
 
-/// The OpenAPI document, written once.
+/// The OpenAPI document, written when it is first asked for: a function starts more often than anybody reads it.
 #[derive(Clone)]
-pub(crate) struct DocumentText(pub(crate) Arc<str>);
+pub(crate) struct DocumentText(Arc<(OpenApi, OnceLock<String>)>);
+
+impl DocumentText {
+    pub(crate) fn of(document: OpenApi) -> Self {
+        Self(Arc::new((document, OnceLock::new())))
+    }
+
+    fn text(&self) -> &str {
+        let (document, text) = &*self.0;
+        text.get_or_init(|| document.to_json().expect("every key of an OpenAPI document is a text"))
+    }
+}
 
 /// This document
 #[utoipa::path(
     get, path = "/openapi.json", tag = "open",
     responses((status = OK, description = "OpenAPI 3.1", content_type = "application/json")),
 )]
-async fn document(Extension(DocumentText(text)): Extension<DocumentText>, asked: HeaderMap) -> Response {
-    tagged::tagged(&asked, "application/json", &*text)
+async fn document(Extension(document): Extension<DocumentText>, asked: HeaderMap) -> Response {
+    tagged::tagged(&asked, "application/json", document.text())
 }
 
 type Rows<P> = <<P as Platform>::Store as Store>::Scoped;

@@ -8,6 +8,7 @@ use utoipa::{
     IntoResponses, Modify, OpenApi, ToSchema,
     openapi::{
         ContentBuilder, Ref, RefOr, ResponseBuilder,
+        path::Operation,
         response::Response,
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
@@ -58,19 +59,31 @@ pub(crate) type Rules = HashMap<(Method, String), Role>;
 /// Reads the rules out of the document, so that what is written there and what is enforced cannot differ. An
 /// operation whose requirement is not exactly one known role gets no rule, and without a rule nobody gets in.
 pub(crate) fn rules(document: &utoipa::openapi::OpenApi) -> Rules {
-    let json = serde_json::to_value(document).unwrap_or_default();
     let mut rules = Rules::new();
-    let paths = json["paths"].as_object().into_iter().flatten();
-    for (path, item) in paths {
-        for (method, operation) in item.as_object().into_iter().flatten() {
-            let Some([needed]) = operation["security"].as_array().map(Vec::as_slice) else { continue };
-            let Some([role]) = needed["bearer"].as_array().map(Vec::as_slice) else { continue };
-            let Ok(role) = serde_json::from_value(role.clone()) else { continue };
-            let Ok(method) = method.to_ascii_uppercase().parse::<Method>() else { continue };
-            rules.insert((method, path.clone()), role);
+    for (path, item) in &document.paths.paths {
+        let operations = [
+            (Method::GET, &item.get),
+            (Method::PUT, &item.put),
+            (Method::POST, &item.post),
+            (Method::PATCH, &item.patch),
+            (Method::DELETE, &item.delete),
+        ];
+        for (method, operation) in operations {
+            if let Some(role) = operation.as_ref().and_then(only_role) {
+                rules.insert((method, path.clone()), role);
+            }
         }
     }
     rules
+}
+
+/// The role of an operation that has one security requirement, which names one.
+fn only_role(operation: &Operation) -> Option<Role> {
+    let [needed] = operation.security.as_deref()? else { return None };
+    // What a requirement holds can be read only out of its JSON.
+    let needed = serde_json::to_value(needed).ok()?;
+    let [role] = needed["bearer"].as_array()?.as_slice() else { return None };
+    serde_json::from_value(role.clone()).ok()
 }
 
 /// The problems that any operation under `/api` can answer with.

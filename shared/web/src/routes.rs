@@ -43,7 +43,6 @@ pub(crate) fn assemble<P: Platform>(app: App<P>, options: Options) -> Router {
     let (open, open_document) = open_routes(surface).split_for_parts();
     let rules = Arc::new(rules(&document));
     document.merge(open_document);
-    let document: Arc<str> = document.to_json().expect("every key of an OpenAPI document is a text").into();
 
     // The surfaces without a token have no such route, and axum panics at a layer over nothing.
     let ruled = match surface {
@@ -56,7 +55,7 @@ pub(crate) fn assemble<P: Platform>(app: App<P>, options: Options) -> Router {
         .method_not_allowed_fallback(edge::wrong_method)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(CatchPanicLayer::custom(edge::panicked))
-        .layer(axum::Extension(api::DocumentText(document)))
+        .layer(axum::Extension(api::DocumentText::of(document)))
         .layer(from_fn_with_state(Edge::new(app.clone(), options), edge::around::<P>))
         .with_state(app)
 }

@@ -61,7 +61,7 @@ async fn send_all_about(world: &World, integration: &str, row: &Value) {
     let about = json!({ "v": 1, "integration": integration, "enrollment": enrollment });
     let one = json!({ "v": 1, "do": "one", "integration": integration, "enrollment": enrollment });
     let look_up = json!({ "v": 1, "do": "look_up", "integration": integration });
-    world.send("order-placement", &about.to_string()).await;
+    world.send("order-placement", &one.to_string()).await;
     world.send("order-check", &one.to_string()).await;
     world.send("order-check", &look_up.to_string()).await;
     world.send("pfx-import", &about.to_string()).await;

@@ -24,6 +24,7 @@ enum Step {
     SaveSettings,
     Import,
     Plan,
+    CompareAfterRestore,
     /// Somebody's certificate, from the plan to the device.
     Order,
     Authorize,
@@ -55,6 +56,7 @@ const NEEDED: &[(&str, &str, Step, &str)] = &[
     ("api", "KeepSecrets", SaveSettings, "secretsmanager:"),
     ("api", "QueueImports", Import, "sqs:SendMessage"),
     ("api", "QueueBatches", Plan, "sqs:SendMessage"),
+    ("api", "QueueComparisons", CompareAfterRestore, "sqs:SendMessage"),
     ("oauth-callback", "UseTable", Authorize, "dynamodb:"),
     ("oauth-callback", "ReadEntraSecrets", Authorize, "secretsmanager:GetSecretValue"),
     ("oauth-callback", "SealAndOpenVerifiers", Authorize, "kms:"),
@@ -152,6 +154,11 @@ async fn begin(world: &World, step: Step, person: &str) {
         SaveSettings => drop(operator.send(Method::PUT, "", Some(world.vendors.settings())).await),
         Import => drop(operator.post("/people/import", json!({})).await),
         Plan => drop(plan(world, person).await),
+        CompareAfterRestore => {
+            drop(operator.post("/after-restore", json!({})).await);
+            // The steps after this one buy.
+            drop(operator.send(Method::PUT, "/stop-buying", Some(json!({ "stopped": false }))).await);
+        }
         Order => order(world, person).await,
         Authorize => {
             let answer = operator.post("/authorize", json!({})).await.done();

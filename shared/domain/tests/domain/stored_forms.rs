@@ -52,7 +52,14 @@ fn messages_keep_their_form() {
             Job::Batch(BatchJob::Approve { integration, batch }),
             json!({"v": 1, "do": "approve", "integration": i, "batch": b}),
         ),
-        (Job::PlaceOrder(PlaceOrder { integration, enrollment }), json!({"v": 1, "integration": i, "enrollment": e})),
+        (
+            Job::PlaceOrder(PlaceOrder::One { integration, enrollment }),
+            json!({"v": 1, "do": "one", "integration": i, "enrollment": e}),
+        ),
+        (
+            Job::PlaceOrder(PlaceOrder::AfterRestore { integration }),
+            json!({"v": 1, "do": "after_restore", "integration": i}),
+        ),
         (
             Job::CheckOrder(CheckOrder::One { integration, enrollment }),
             json!({"v": 1, "do": "one", "integration": i, "enrollment": e}),

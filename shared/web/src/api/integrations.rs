@@ -25,6 +25,7 @@ pub(super) fn routes<P: Platform>() -> OpenApiRouter<App<P>> {
         .routes(handlers!(P: list))
         .routes(handlers!(P: read, change))
         .routes(handlers!(P: stop_buying))
+        .routes(handlers!(P: after_restore))
         .routes(handlers!(P: authorize))
         .routes(handlers!(P: preflight))
         .routes(handlers!(P: products))
@@ -140,6 +141,25 @@ async fn stop_buying<P: Platform>(
     let missing = || Problem::invalid(vec![FieldProblem::new("stopped", "it is missing", "send true or false")]);
     let stopped = input.stopped.ok_or_else(missing)?;
     Ok(Json(connect::set_stop_buying(&app.flow, id, stopped, &by).await?.into()))
+}
+
+/// Compare with SSL.com after a restore
+///
+/// Buying stops at once, and open plans are given up. Orders that the restored data does not know are written into their
+/// enrollments. The audit says what came of it: `restore.compared`, or `restore.not_compared` with the reason. The stop
+/// switch stays on until somebody takes it off.
+#[utoipa::path(
+    post, path = "/api/integrations/{id}/after-restore", tag = "integrations",
+    security(("bearer" = ["admin"])), params(("id" = Uuid, Path)),
+    responses((status = ACCEPTED, headers(("Location" = String))), Problems, ChangeProblems),
+)]
+async fn after_restore<P: Platform>(
+    State(app): State<App<P>>,
+    Ids(id): Ids<IntegrationId>,
+    By(by): By,
+) -> Result<Response, Problem> {
+    flow::after_restore::request(&app.flow, id, &by).await?;
+    Ok(placed(StatusCode::ACCEPTED, format!("/api/integrations/{id}/audit"), ()))
 }
 
 /// Where to press Authorize.

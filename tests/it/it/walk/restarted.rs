@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use domain::transition::Actor;
-use flow::after_restore::after_restore;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -25,10 +23,18 @@ async fn a_plan_of_a_backup_cannot_buy_again_what_was_bought_after_it() {
     world.stop().await;
     world.start_again(&backup).await;
 
-    let by = Actor::Operator { name: "restorer".into() };
-    let id = world.integration.parse().unwrap();
-    let compared = after_restore(&world.flow, id, &by).await.unwrap();
-    assert_eq!((compared.enrollments, compared.found, compared.abandoned), (3, 3, 1));
+    world.send(Method::POST, &world.path("/after-restore"), None).await;
+    let compared = world.until("the orders are compared", async || {
+        let audit = world.get(&world.path("/audit")).await;
+        let lines = audit["items"].as_array().unwrap().iter();
+        lines.filter(|line| line["action"] == "restore.compared").map(|line| line["detail"].to_string()).next()
+    });
+    assert_eq!(
+        compared.await,
+        "\"3 open enrollments; 3 orders found that the backup did not know; 1 open plans given up; \
+         0 orders without an enrollment\""
+    );
+    assert_eq!(world.get(&world.path("")).await["settings"]["stop_buying"], json!(true));
     let (status, _) =
         world.send(Method::POST, &world.path(&format!("/batches/{batch}/approve")), Some(json!({}))).await;
     assert_eq!(status, StatusCode::CONFLICT);
