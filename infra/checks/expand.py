@@ -31,9 +31,11 @@ def read(path=SOURCE):
 
 
 def expand(source):
-    """The template as CloudFormation sees it. What `sam build` would upload is replaced by an address."""
+    """The template as CloudFormation sees it. What would be uploaded is replaced by an address."""
     source = copy.deepcopy(source)
-    source["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"
+    for resource in source["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = f"s3://bucket/{resource['Properties']['CodeUri']}"
     expanded = transform(source, {"AWS::Region": "eu-central-1"}, NoManagedPolicies())
     # Through JSON, so that it is plain dictionaries and lists.
     return json.loads(json.dumps(expanded))

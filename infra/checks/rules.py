@@ -50,6 +50,9 @@ def functions_are_built_by_cargo_lambda_from_their_own_binary(t):
         binary = (metadata.get("BuildProperties") or {}).get("Binary")
         if metadata.get("BuildMethod") != "rust-cargolambda" or binary != kebab(name):
             yield f"{name}: not built by rust-cargolambda from the binary {kebab(name)}"
+        # Functions are no default members of the workspace, so that cargo finds the binary from its own folder only.
+        if (t.function(name).get("Code") or {}).get("S3Key") != f"functions/{kebab(name)}":
+            yield f"{name}: not built in functions/{kebab(name)}"
 
 
 @rule

@@ -84,6 +84,7 @@ CHANGES = [
     Change("functions_are_arm64_on_al2023", *of("ApiFunction", "Runtime"), to="provided.al2"),
     Change("functions_are_built_by_cargo_lambda_from_their_own_binary",
            "Resources", "PfxImportFunction", "Metadata", "BuildProperties", "Binary", to="order-check"),
+    Change("functions_are_built_by_cargo_lambda_from_their_own_binary", *of("ApiFunction", "Code", "S3Key"), to="."),
     Change("every_variable_is_set", *ENVIRONMENT, "STOP_BUYING", drop=True),
     Change("every_variable_is_set", *ENVIRONMENT, "QUEUE_URL_ORDER_CHECK", to={"Ref": "PfxImportQueue"}),
     Change("every_variable_is_set", *ENVIRONMENT, "CLIENT_SECRET", to="hunter2"),

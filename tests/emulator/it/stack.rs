@@ -157,7 +157,7 @@ fn built(template: &str, instead: &[(&str, &Path)]) -> String {
     let mut placed = Vec::new();
     let mut code: Option<(String, PathBuf)> = None;
     for line in template.lines() {
-        if line.trim() == "CodeUri: ." {
+        if line.trim().starts_with("CodeUri: functions/") {
             continue;
         }
         built.push_str(line);
