@@ -572,8 +572,16 @@ def alarms_go_to_the_topic_and_silence_is_good(t):
     for name, alarm in t.of("AWS::CloudWatch::Alarm").items():
         if [target(action) for action in alarm.get("AlarmActions") or []] != ["AlarmTopic"]:
             yield f"{name}: does not go to the topic"
-        if alarm.get("TreatMissingData") != "notBreaching":
+        if name != "SweepMissingAlarm" and alarm.get("TreatMissingData") != "notBreaching":
             yield f"{name}: is not quiet while nothing happens"
+
+
+@rule
+def somebody_hears_when_the_sweep_does_not_run(t):
+    alarm = t.alarms("AWS/Lambda", "Invocations").get("ReconcileFunction") or {}
+    fires = (alarm.get("ComparisonOperator"), alarm.get("Threshold"), alarm.get("Statistic"), alarm.get("TreatMissingData"))
+    if fires != ("LessThanThreshold", 1, "Sum", "breaching"):
+        yield "SweepMissingAlarm: does not fire when the sweep was not invoked"
 
 
 @rule

@@ -204,6 +204,7 @@ CHANGES = [
     Change("what_the_application_counts_has_alarms", "Resources", "OrdersSurplusAlarm", drop=True),
     Change("what_the_application_counts_has_alarms", *of("OrdersUnsureAlarm", "Threshold"), to=1),
     Change("alarms_go_to_the_topic_and_silence_is_good", *of("OrdersUnsureAlarm", "AlarmActions"), drop=True),
+    Change("somebody_hears_when_the_sweep_does_not_run", *of("SweepMissingAlarm", "TreatMissingData"), to="notBreaching"),
     Change("alarms_go_to_the_topic_and_silence_is_good", *of("ApiErrorsAlarm", "TreatMissingData"), drop=True),
     Change("the_topic_is_encrypted_with_a_key_that_cloudwatch_may_use", *of("AlarmTopic", "KmsMasterKeyId"), to="alias/aws/sns"),
     Change("the_topic_is_encrypted_with_a_key_that_cloudwatch_may_use", *of("AlarmKey", "KeyPolicy", "Statement", 1), drop=True),

@@ -38,7 +38,7 @@ const fn entered(state: &'static str, name: &'static str) -> Metric {
 const METRICS: &[Metric] = &[
     entered("bought", "OrdersPlaced"),
     entered("imported", "PfxImported"),
-    entered("unsure", "OrdersUnsure"),
+    Metric { value: Some("unsure"), ..count("sweep.done", "OrdersUnsure") },
     count("order.surplus", "OrdersSurplus"),
     Metric { by: Some("cause"), ..entered("failed", "StepsFailed") },
     Metric { by: Some("cause"), ..count("step.failed", "StepsFailed") },
@@ -214,6 +214,15 @@ mod tests {
         assert_eq!(lines[0]["VendorLatency"], 42.0);
         assert_eq!(lines[0]["vendor"], "intune");
         assert_eq!(lines[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["stage"], ["stage", "vendor"]]));
+    }
+
+    #[test]
+    fn one_event_may_carry_more_than_one_metric() {
+        let lines = written(|| {
+            tracing::info!(event = "sweep.done", due = 0_usize, oldest_seconds = 0_i64, unsure = 2_u64, "swept");
+        });
+        let values: Vec<_> = lines.iter().map(|line| (&line["OrdersUnsure"], &line["BacklogAgeSeconds"])).collect();
+        assert_eq!(values, [(&json!(2.0), &Value::Null), (&Value::Null, &json!(0.0))]);
     }
 
     #[test]

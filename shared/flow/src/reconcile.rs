@@ -26,13 +26,17 @@ use crate::{
 /// The backlog stays in the store: one sweep releases so many per integration, taking turns between integrations, so
 /// that queues stay short and a small integration is not starved by a large one.
 pub async fn reconcile<P: Platform>(flow: &Flow<P>) -> Result<usize, PlatformError> {
-    let mut count = release_due(flow).await?;
+    let Released { due, oldest_seconds, mut count } = release_due(flow).await?;
     let mut jobs = Vec::new();
+    let mut unsure = 0;
     let mut after = None;
     loop {
         let page = flow.platform.store().integrations(after, 100).await?;
         for integration in page.items {
             warn_of_ending_secret(&integration, flow.now());
+            let counts = flow.rows(integration.id).counts(None).await?;
+            unsure +=
+                counts.iter().filter(|(state, _)| *state == StateName::Unsure).map(|(_, count)| count).sum::<u64>();
             jobs.extend(lost_messages(flow, integration.id).await?);
         }
         match page.next {
@@ -42,7 +46,17 @@ pub async fn reconcile<P: Platform>(flow: &Flow<P>) -> Result<usize, PlatformErr
     }
     count += jobs.len();
     send(flow, &mut jobs).await?;
+    // Said by every sweep, so that an alarm stays until a person has decided.
+    tracing::info!(event = "sweep.done", due, oldest_seconds, unsure, "{due} enrollments are due, {unsure} are unsure");
     Ok(count)
+}
+
+/// What one sweep found due, and sent.
+struct Released {
+    due: usize,
+    /// How long the oldest has waited for a sweep.
+    oldest_seconds: i64,
+    count: usize,
 }
 
 /// Jobs sent at once; more would only lengthen the moment between moving a due time and sending its job, in which a
@@ -56,13 +70,11 @@ async fn send<P: Platform>(flow: &Flow<P>, jobs: &mut Vec<Job>) -> Result<(), Pl
     }
 }
 
-async fn release_due<P: Platform>(flow: &Flow<P>) -> Result<usize, PlatformError> {
+async fn release_due<P: Platform>(flow: &Flow<P>) -> Result<Released, PlatformError> {
     let now = flow.now();
     let due = flow.platform.store().due(now, flow.deployment.released_per_sweep).await?;
-    if let Some(oldest) = due.iter().map(|due| due.due_at).min() {
-        let oldest_seconds = now.duration_since(oldest).as_secs();
-        tracing::info!(event = "sweep.done", due = due.len(), oldest_seconds, "{} enrollments are due", due.len());
-    }
+    let oldest_seconds = due.iter().map(|due| now.duration_since(due.due_at).as_secs()).max().unwrap_or(0);
+    let found = due.len();
     let mut looked_up = HashSet::new();
     let mut count = 0;
     let mut jobs = Vec::new();
@@ -98,7 +110,7 @@ async fn release_due<P: Platform>(flow: &Flow<P>) -> Result<usize, PlatformError
         }
     }
     send(flow, &mut jobs).await?;
-    Ok(count)
+    Ok(Released { due: found, oldest_seconds, count })
 }
 
 /// Said by every sweep, so that an alarm stays until the secret was replaced.

@@ -13,6 +13,7 @@ mod front;
 mod issuer;
 mod lifecycle;
 mod main_path;
+mod matrix;
 mod meter;
 mod operator;
 mod platform_contract;

@@ -8,13 +8,13 @@ use std::{
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::{
     Router,
-    body::Bytes,
+    body::{Body, Bytes},
     extract::{Request, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::Value;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::front::{pass_on, read};
 
@@ -37,6 +37,54 @@ impl Failure {
         };
         (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/x-amz-json-1.0")], body).into_response()
     }
+}
+
+/// What happens to one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Trouble {
+    /// AWS does nothing and says that it was too much, as often as the SDK asks.
+    Throttled,
+    /// AWS does it, and the connection breaks before the answer is there.
+    AnswerLost,
+    /// The same, as often as the SDK asks.
+    AnswersLost,
+    /// AWS does it and answers 500.
+    ErrorAfterActing,
+    /// It is kept from AWS until the function's process is dead.
+    KilledBefore,
+    /// AWS does it, and its answer is kept until the function's process is dead.
+    KilledAfter,
+}
+
+impl Trouble {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Throttled,
+        Self::AnswerLost,
+        Self::AnswersLost,
+        Self::ErrorAfterActing,
+        Self::KilledBefore,
+        Self::KilledAfter,
+    ];
+
+    pub(crate) fn kills(self) -> bool {
+        matches!(self, Self::KilledBefore | Self::KilledAfter)
+    }
+
+    /// How many requests in a row it meets: the SDK sends a call five times.
+    fn requests(self) -> u32 {
+        if matches!(self, Self::Throttled | Self::AnswersLost) { 5 } else { 1 }
+    }
+}
+
+/// One call that meets trouble.
+struct Armed {
+    call: Call,
+    /// So many calls of its kind go well before it.
+    spared: u32,
+    left: u32,
+    trouble: Trouble,
+    /// Told when the call is there. A killer answers when the process is dead.
+    met: Option<oneshot::Sender<oneshot::Sender<()>>>,
 }
 
 /// One kind of call: by this function, this action as IAM names it, e.g. `dynamodb:Query`; with `/index` where it asks
@@ -70,6 +118,7 @@ struct Inside {
     /// Begin of the actions' names, and how they fail.
     failing: Mutex<Vec<(String, Failure)>>,
     failed: Mutex<u64>,
+    armed: Mutex<Option<Armed>>,
 }
 
 impl Meter {
@@ -85,6 +134,7 @@ impl Meter {
             denied: Mutex::default(),
             failing: Mutex::default(),
             failed: Mutex::default(),
+            armed: Mutex::default(),
         });
         let router = Router::new().fallback(forward).with_state(Arc::clone(&inside));
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -131,9 +181,19 @@ impl Meter {
         self.inside.failing.lock().unwrap().push((action.to_owned(), failure));
     }
 
+    /// The call of this kind after so many more meets trouble, in place of what was armed before. The receiver hears when it is
+    /// there, and gives word when the process is dead that a killer waits for.
+    pub(crate) fn arm(&self, call: &Call, spared: u32, trouble: Trouble) -> oneshot::Receiver<oneshot::Sender<()>> {
+        let (met, meets) = oneshot::channel();
+        let armed = Armed { call: call.clone(), spared, left: trouble.requests(), trouble, met: Some(met) };
+        *self.inside.armed.lock().unwrap() = Some(armed);
+        meets
+    }
+
     /// Nothing fails any more.
     pub(crate) fn recover(&self) {
         self.inside.failing.lock().unwrap().clear();
+        *self.inside.armed.lock().unwrap() = None;
     }
 
     /// How many calls failed because a test wanted it.
@@ -169,8 +229,23 @@ async fn forward(State(inside): State<Arc<Inside>>, request: Request) -> Respons
         *inside.failed.lock().unwrap() += 1;
         return failure.answer();
     }
+    let (trouble, killed) = inside.meets(&call).unzip();
+    match trouble {
+        Some(Trouble::Throttled) => return Failure::Throttled.answer(),
+        Some(Trouble::KilledBefore) => {
+            dead(killed).await;
+            return StatusCode::BAD_GATEWAY.into_response();
+        }
+        _ => {}
+    }
     let url = format!("{aws}{}", parts.uri);
     let response = pass_on(&inside.http, parts.method, &url, parts.headers, body).await;
+    match trouble {
+        Some(Trouble::AnswerLost | Trouble::AnswersLost) => return broken_off(),
+        Some(Trouble::ErrorAfterActing) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Some(Trouble::KilledAfter) => dead(killed).await,
+        _ => {}
+    }
     if !response.status().is_client_error() {
         return response;
     }
@@ -182,7 +257,34 @@ async fn forward(State(inside): State<Arc<Inside>>, request: Request) -> Respons
     Response::from_parts(head, body.into())
 }
 
+/// Waits until the process that asked is dead.
+async fn dead(killed: Option<Option<oneshot::Receiver<()>>>) {
+    if let Some(Some(killed)) = killed {
+        let _ = killed.await;
+    }
+}
+
+/// The head of an answer, and a connection that ends before its body.
+fn broken_off() -> Response {
+    let nothing = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("broken off")) });
+    ([(header::CONTENT_LENGTH, "1000")], Body::from_stream(nothing)).into_response()
+}
+
 impl Inside {
+    /// Whether this request meets trouble, and for a killer how it hears of the end.
+    fn meets(&self, call: &Call) -> Option<(Trouble, Option<oneshot::Receiver<()>>)> {
+        let mut armed = self.armed.lock().unwrap();
+        let met = armed.as_mut().filter(|armed| armed.call == *call)?;
+        if met.spared > 0 {
+            met.spared -= 1;
+            return None;
+        }
+        met.left = met.left.checked_sub(1)?;
+        let (dead, hears) = oneshot::channel();
+        let told = met.met.take().is_some_and(|met| met.send(dead).is_ok());
+        Some((met.trouble, told.then_some(hears)))
+    }
+
     fn caller(&self, headers: &HeaderMap) -> String {
         let signed = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let key = signed.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default();
