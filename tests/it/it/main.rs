@@ -5,6 +5,8 @@ mod architecture;
 mod deployment_file;
 mod judge;
 mod local_platform;
+mod matrix;
+mod program;
 mod scenarios;
 mod secrets;
 mod walk;

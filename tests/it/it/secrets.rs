@@ -3,7 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
-mod program;
 mod scan;
 
 use std::time::Duration;
@@ -12,14 +11,14 @@ use domain::KeyAlgorithm;
 use serde_json::json;
 use sim::{faults::Fault, graph::record::Record, pfx::Pfx};
 
-use self::{
-    program::Program,
-    scan::{Secret, leaks, leaks_in_folder},
-};
-use crate::world::{
-    holds_in_time,
-    operator::{Operator, TOKEN},
-    vendors::{ACCOUNT_KEY, SECRET_KEY, Shop, Vendors},
+use self::scan::{Secret, leaks, leaks_in_folder};
+use crate::{
+    program::{Program, REDIRECT_URI, Serving},
+    world::{
+        holds_in_time,
+        operator::{Operator, TOKEN},
+        vendors::{ACCOUNT_KEY, SECRET_KEY, Shop, Vendors},
+    },
 };
 
 const PEOPLE: usize = 4;
@@ -29,8 +28,8 @@ async fn nothing_secret_is_in_the_data_folder_the_log_or_a_message() {
     let folder = tempfile::tempdir().unwrap();
     let (data, journal) = (folder.path().join("application"), folder.path().join("vendors"));
     let intune = sim::graph::behaviour::Behaviour::default();
-    let vendors = Vendors::start(PEOPLE, Shop::default(), intune, program::REDIRECT_URI, &journal).await;
-    let program = Program::serve(&data, &vendors);
+    let vendors = Vendors::start(PEOPLE, Shop::default(), intune, REDIRECT_URI, &journal).await;
+    let program = Program::serve(&data, &vendors, Serving { listen: "127.0.0.1:0", public_url: None, log: "trace" });
     work(&program, &vendors).await;
     let log = program.killed();
 

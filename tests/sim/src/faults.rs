@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::watch;
+
 /// One way in which a call fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -26,6 +28,55 @@ pub enum Fault {
     Slow(Duration),
     /// The call is acted on, then answered with 200 and JSON that breaks off in the middle.
     Malformed,
+    /// The call is held back, and acted on when the hold is over. If the client is gone by then, never.
+    HoldBefore(Hold),
+    /// The call is acted on, and its answer is held back.
+    HoldAfter(Hold),
+}
+
+/// A call that stands still until a test lets it go on, so that the test can do something at exactly this point. Clones are
+/// the same hold.
+#[derive(Clone)]
+pub struct Hold {
+    /// Whether the call is there, and whether it may go on.
+    state: Arc<watch::Sender<(bool, bool)>>,
+}
+
+impl Hold {
+    #[expect(clippy::new_without_default, reason = "a hold that nobody else has holds for ever")]
+    pub fn new() -> Self {
+        Self { state: Arc::new(watch::Sender::new((false, false))) }
+    }
+
+    /// Waits until the call is there.
+    pub async fn arrived(&self) {
+        // The sender lives as long as this.
+        let _ = self.state.subscribe().wait_for(|(arrived, _)| *arrived).await;
+    }
+
+    /// Lets the call go on.
+    pub fn release(&self) {
+        self.state.send_modify(|(_, released)| *released = true);
+    }
+
+    pub(crate) async fn over(&self) {
+        self.state.send_modify(|(arrived, _)| *arrived = true);
+        let _ = self.state.subscribe().wait_for(|(_, released)| *released).await;
+    }
+}
+
+impl PartialEq for Hold {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state)
+    }
+}
+
+impl Eq for Hold {}
+
+impl std::fmt::Debug for Hold {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Hold")
+    }
 }
 
 /// How a 429 says when to come back.

@@ -187,6 +187,11 @@ impl Microsoft {
         self.graph.faults()
     }
 
+    /// How many requests of each call arrived.
+    pub fn all_calls(&self) -> BTreeMap<&'static str, u64> {
+        self.entra.all_calls().into_iter().chain(self.graph.all_calls()).collect()
+    }
+
     /// How many requests of this call arrived, e.g. `graph.pfx_create`.
     pub fn calls(&self, name: &str) -> u64 {
         self.entra.calls(name) + self.graph.calls(name)

@@ -64,6 +64,11 @@ impl Server {
         self.served.counts().get(name).copied().unwrap_or(0)
     }
 
+    /// How many requests of each call arrived.
+    pub fn all_calls(&self) -> BTreeMap<&'static str, u64> {
+        self.served.counts().clone()
+    }
+
     /// Closes the port and every connection, and returns when that is done.
     pub async fn stop(&mut self) {
         self.accepting.abort();
@@ -121,6 +126,15 @@ impl Served {
                 Ok(answer)
             }
             Some(Fault::Malformed) => Ok(cut_in_half(self.act(parts, body).await).await),
+            Some(Fault::HoldBefore(hold)) => {
+                hold.over().await;
+                Ok(self.act(parts, body).await)
+            }
+            Some(Fault::HoldAfter(hold)) => {
+                let answer = self.act(parts, body).await;
+                hold.over().await;
+                Ok(answer)
+            }
         }
     }
 
@@ -336,6 +350,39 @@ mod tests {
             answer = adder.call() => panic!("answered: {answer:?}"),
             // Giving up in the moment of acting is what a time-out of the client does.
             seen = acted.wait_for(|number| *number == 2) => assert!(seen.is_ok()),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_held_before_acting_never_acts_when_the_client_goes() {
+        let adder = Adder::start().await;
+        let hold = crate::faults::Hold::new();
+        adder.server.faults().next("add", Fault::HoldBefore(hold.clone()));
+        tokio::select! {
+            answer = adder.call() => panic!("answered: {answer:?}"),
+            () = hold.arrived() => {}
+        }
+        // The server hears of the end of a connection when it turns to it.
+        adder.call().await.unwrap();
+        hold.release();
+        adder.call().await.unwrap();
+        assert_eq!(adder.acted(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_held_goes_on_when_it_is_let_go() {
+        let adder = Adder::start().await;
+        for (fault, acted) in [
+            (Fault::HoldBefore as fn(crate::faults::Hold) -> Fault, 0),
+            (Fault::HoldAfter as fn(crate::faults::Hold) -> Fault, 2),
+        ] {
+            let hold = crate::faults::Hold::new();
+            let (answer, ()) = tokio::join!(adder.call_with(fault(hold.clone())), async {
+                hold.arrived().await;
+                assert_eq!(adder.acted(), acted);
+                hold.release();
+            });
+            assert_eq!(answer.unwrap().status(), 200);
         }
     }
 

@@ -133,6 +133,11 @@ impl SslCom {
         self.server.base_url()
     }
 
+    /// How many requests of each call arrived.
+    pub fn all_calls(&self) -> BTreeMap<&'static str, u64> {
+        self.server.all_calls()
+    }
+
     /// How many requests of this call arrived, e.g. `sslcom.create`.
     pub fn calls(&self, name: &str) -> u64 {
         self.server.calls(name)

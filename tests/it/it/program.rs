@@ -1,4 +1,6 @@
-//! The program as it is deployed, with a log of every level.
+//! The program as it is deployed, in a process of its own.
+
+#![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
 use std::{
     fs,
@@ -16,10 +18,20 @@ use crate::world::{
 };
 
 /// As registered in Entra; a proxy would lead from there to the program.
-pub(super) const REDIRECT_URI: &str = "http://localhost:8080/oauth/callback";
+pub(crate) const REDIRECT_URI: &str = "http://localhost:8080/oauth/callback";
+
+/// How it serves.
+pub(crate) struct Serving<'a> {
+    /// Where it listens; with port 0 anywhere.
+    pub(crate) listen: &'a str,
+    /// Where SSL.com calls back.
+    pub(crate) public_url: Option<String>,
+    /// The levels of its log.
+    pub(crate) log: &'a str,
+}
 
 /// Killed when it is dropped.
-pub(super) struct Program {
+pub(crate) struct Program {
     child: Child,
     base_url: String,
     /// What it logs, until it ends.
@@ -28,13 +40,13 @@ pub(super) struct Program {
 
 impl Program {
     /// Serves with these vendors, from this folder.
-    pub(super) fn serve(data: &Path, vendors: &Vendors) -> Self {
+    pub(crate) fn serve(data: &Path, vendors: &Vendors, serving: Serving<'_>) -> Self {
         fs::create_dir_all(data).unwrap();
         let file = data.with_extension("toml");
-        fs::write(&file, deployment_file(data, vendors)).unwrap();
+        fs::write(&file, deployment_file(data, vendors, &serving)).unwrap();
         let mut child = Command::new(built())
             .args(["serve", "--config", file.to_str().unwrap()])
-            .env("RUST_LOG", "trace")
+            .env("RUST_LOG", serving.log)
             .env("INTUNE_SMIME_API_TOKEN", TOKEN)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -59,12 +71,12 @@ impl Program {
         Self { child, base_url, log: Some(log) }
     }
 
-    pub(super) fn base_url(&self) -> &str {
+    pub(crate) fn base_url(&self) -> &str {
         &self.base_url
     }
 
     /// Kills it and answers what it logged.
-    pub(super) fn killed(mut self) -> Vec<u8> {
+    pub(crate) fn killed(mut self) -> Vec<u8> {
         self.child.kill().unwrap();
         self.log.take().unwrap().join().unwrap()
     }
@@ -78,18 +90,21 @@ impl Drop for Program {
     }
 }
 
-fn deployment_file(data: &Path, vendors: &Vendors) -> String {
+fn deployment_file(data: &Path, vendors: &Vendors, serving: &Serving<'_>) -> String {
+    let public_url = serving.public_url.as_ref().map(|url| format!("public_url = \"{url}\"")).unwrap_or_default();
     let (entra, graph) = (vendors.microsoft.entra_base_url(), vendors.microsoft.graph_base_url());
     format!(
         r#"
         [server]
-        listen = "127.0.0.1:0"
+        listen = "{listen}"
+        {public_url}
         redirect_url = "{REDIRECT_URI}"
         data = "{data}"
 
         [sslcom]
         base_url = "{sslcom}"
-        create_timeout = "5s"
+        create_timeout = "2s"
+        answer_timeout = "2s"
 
         [microsoft]
         login_url = "{entra}"
@@ -110,6 +125,7 @@ fn deployment_file(data: &Path, vendors: &Vendors) -> String {
         retry_after = "100ms"
         sweep_every = "50ms"
         "#,
+        listen = serving.listen,
         data = data.display(),
         sslcom = vendors.sslcom().base_url(),
     )
