@@ -135,6 +135,7 @@ pub(crate) fn enrollment<P: Platform>(
         key: Default::default(),
         attempt: 0,
         purchase: None,
+        voucher: None,
         surplus: Vec::new(),
         certificate: None,
         due_at: None,
