@@ -8,6 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use ports::{Change, Commit, IntegrationStore, PlatformError};
 use uuid::Uuid;
 
+use crate::finish_batch::finish_batch;
+
 /// What became of an attempt to write.
 #[derive(Debug)]
 pub(crate) enum Written {
@@ -41,7 +43,7 @@ pub(crate) async fn once<S: IntegrationStore>(
     dress(&mut change);
     Ok(match rows.commit(change).await? {
         Commit::Done(after) => {
-            tell(row, &after, &happened);
+            written(rows, row, &after, &happened).await;
             Written::Yes(after)
         }
         Commit::Stale => Written::No,
@@ -67,7 +69,7 @@ pub(crate) async fn fact<S: IntegrationStore>(
         dress(&mut change);
         match rows.commit(change).await? {
             Commit::Done(after) => {
-                tell(&row, &after, &happened);
+                written(rows, &row, &after, &happened).await;
                 return Ok(Written::Yes(after));
             }
             Commit::Stale => match rows.enrollment(row.id).await? {
@@ -78,6 +80,18 @@ pub(crate) async fn fact<S: IntegrationStore>(
         }
     }
     Err(PlatformError::new("write a fact", "the row never stopped changing"))
+}
+
+/// What follows from a change that is stored. It cannot undo the change, so nothing here is an error of it.
+async fn written<S: IntegrationStore>(rows: &S, before: &Enrollment, after: &Enrollment, happened: &Happened) {
+    tell(before, after, happened);
+    if after.state.name().is_over()
+        && !before.state.name().is_over()
+        && let Err(problem) = finish_batch(rows, after.batch).await
+    {
+        let batch = after.batch;
+        tracing::warn!(%batch, %problem, event = "batch.unfinished", "whether batch {batch} is done was not seen");
+    }
 }
 
 /// One line of the log for each change, with the vendors' ids of the requests that led to it. `entered` is there when

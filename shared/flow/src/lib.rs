@@ -16,6 +16,7 @@ mod commit;
 pub mod connect;
 mod context;
 pub mod deployment_input;
+mod finish_batch;
 mod graph_access;
 pub mod import_people;
 pub mod import_pfx;
