@@ -5,6 +5,7 @@ mod batches;
 mod enrollments;
 mod integrations;
 mod people;
+mod vouchers;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub(crate) fn routes<P: Platform>(app: &App<P>) -> OpenApiRouter<App<P>> {
         .merge(batches::routes())
         .merge(enrollments::routes())
         .merge(actions::routes())
+        .merge(vouchers::routes())
         .merge(creating)
 }
 
