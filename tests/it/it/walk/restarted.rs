@@ -38,6 +38,53 @@ async fn a_plan_of_a_backup_cannot_buy_again_what_was_bought_after_it() {
     assert_eq!(world.purchases(), 3);
 }
 
+/// What was approved when the backup was made is bought after it; put back, it is found at SSL.com and not bought again.
+/// Its certificates are for keys that are lost: they are revoked, and the people are enrolled anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approved_batch_of_a_backup_is_not_bought_again_and_its_people_are_not_stuck() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, backup) = (folder.path().join("data"), folder.path().join("backup"));
+    let mut world = World::start(&data, Options { people: 3, ..Options::default() }).await;
+    let batch = world.plan("general").await;
+    stop_buying(&world, true).await;
+    world.approve(&batch).await;
+    world.rest(&batch, "requested", 3).await;
+    world.stop().await;
+    drop_flow(&mut world).await;
+    copy(&data, &backup);
+
+    world.start_again(&data).await;
+    stop_buying(&world, false).await;
+    for row in world.enrollments("requested").await {
+        world.act(&row, "try-now", json!({})).await;
+    }
+    world.rest(&batch, "imported", 3).await;
+    world.stop().await;
+    world.start_again(&backup).await;
+
+    let by = Actor::Operator { name: "restorer".into() };
+    let compared = after_restore(&world.flow, world.integration.parse().unwrap(), &by).await.unwrap();
+    assert_eq!((compared.enrollments, compared.found), (3, 3));
+    stop_buying(&world, false).await;
+    world.rest(&batch, "held", 3).await;
+    assert_eq!(world.purchases(), 3);
+
+    for row in world.enrollments("held").await {
+        let (status, answer) = world.act(&row, "revoke", json!({ "reason": "the key is lost" })).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+    }
+    world.rest(&batch, "rejected", 3).await;
+    let next = world.plan("general").await;
+    world.approve(&next).await;
+    world.rest(&next, "imported", 3).await;
+    assert_eq!(world.purchases(), 6);
+}
+
+async fn stop_buying(world: &World, stopped: bool) {
+    let answer = world.send(Method::PUT, &world.path("/stop-buying"), Some(json!({ "stopped": stopped }))).await;
+    assert!(answer.0.is_success(), "{answer:?}");
+}
+
 /// The folder is free only when every part of the platform is dropped.
 async fn drop_flow(world: &mut World) {
     let elsewhere = tempfile::tempdir().unwrap();
