@@ -61,6 +61,11 @@ async fn an_approved_batch_of_a_backup_is_not_bought_again_and_its_people_are_no
     world.rest(&batch, "imported", 3).await;
     world.stop().await;
     world.start_again(&backup).await;
+    // A limit of today says nothing about what was paid before.
+    let mut settings = world.settings();
+    settings["orders_per_day"] = json!(1);
+    settings["stop_buying"] = json!(true);
+    assert!(world.send(Method::PUT, &world.path(""), Some(settings)).await.0.is_success());
 
     let by = Actor::Operator { name: "restorer".into() };
     let compared = after_restore(&world.flow, world.integration.parse().unwrap(), &by).await.unwrap();
@@ -74,6 +79,7 @@ async fn an_approved_batch_of_a_backup_is_not_bought_again_and_its_people_are_no
         assert_eq!(status, StatusCode::OK, "{answer}");
     }
     world.rest(&batch, "rejected", 3).await;
+    assert!(world.send(Method::PUT, &world.path(""), Some(world.settings())).await.0.is_success());
     let next = world.plan("general").await;
     world.approve(&next).await;
     world.rest(&next, "imported", 3).await;
