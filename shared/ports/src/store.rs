@@ -370,6 +370,9 @@ pub struct IntuneRecord {
     pub purpose: Purpose,
     pub not_after: Timestamp,
     pub thumbprint: String,
+    /// When a listing last showed it. One that later listings did not show is gone.
+    #[serde(default)]
+    pub seen_at: Timestamp,
 }
 
 /// Which vendor is paused.
