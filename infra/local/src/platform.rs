@@ -116,13 +116,22 @@ impl Platform for LocalPlatform {
     }
 }
 
-/// The lock goes with the file handle, so it does not outlive a process that was killed.
-fn lock(directory: &Path) -> Result<File, OpenError> {
+/// The right to a directory. It goes with the file handle, so it does not outlive a process that was killed.
+struct DirectoryLock(File);
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // Closing is not enough: a child process that is just being started has the handle, too, until it is another program.
+        let _ = self.0.unlock();
+    }
+}
+
+fn lock(directory: &Path) -> Result<DirectoryLock, OpenError> {
     let path = directory.join("intune-smime.lock");
     let failed = |source| OpenError::File { doing: "lock", path: path.clone(), source };
     let file = private_file::open_lock(&path).map_err(failed)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(DirectoryLock(file)),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { directory: directory.to_owned() }),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }

@@ -66,6 +66,8 @@ pub enum BatchStatus {
         reason: String,
     },
     Abandoned,
+    /// It was running, and every enrollment of it came to its end.
+    Done,
 }
 
 impl BatchStatus {
@@ -145,6 +147,7 @@ impl BatchStatus {
             Self::Running => "running",
             Self::Stopped { .. } => "stopped",
             Self::Abandoned => "abandoned",
+            Self::Done => "done",
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{BatchId, Claim, EnrollmentId, IntegrationId, KeyAlgorithm, Mailbox, Money, PersonId, Purpose, Thumbprint};
@@ -36,6 +36,9 @@ pub struct Enrollment {
     pub attempt: u32,
     #[serde(default)]
     pub purchase: Option<Purchase>,
+    /// A paid order that a person gave it, until it is used in place of a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voucher: Option<Purchase>,
     /// Orders that were paid beside [`Self::purchase`]. Each is alarmed and waits for a person.
     #[serde(default)]
     pub surplus: Vec<String>,
@@ -122,7 +125,7 @@ pub enum State {
     Expired { status: String },
     /// A step failed too often, or can never succeed as things are.
     Failed { stage: Stage, cause: String },
-    /// Given up before anything was bought.
+    /// Given up before anything was bought, or its order was released for somebody else.
     Cancelled { reason: String },
 }
 
@@ -225,6 +228,9 @@ pub struct Certificate {
     /// What the check noticed without refusing.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// An approver took it although its person's address is another one by now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub address_accepted: bool,
 }
 
 impl Enrollment {
@@ -242,11 +248,26 @@ impl Enrollment {
         }
     }
 
+    /// Whether somebody has to look at it: it waits for a person, a second order was paid for it, or its validation has
+    /// lasted longer than most people take to follow a link.
+    pub fn needs_a_person(&self) -> bool {
+        self.state.name().needs_a_person() || !self.surplus.is_empty() || self.validates_for_long()
+    }
+
+    /// A validation is looked at several times a day, so that its last change tells how long it has lasted.
+    pub fn validates_for_long(&self) -> bool {
+        matches!(self.state, State::Validating { since, .. }
+            if self.changed_at.duration_since(since) >= VALIDATION_PATIENCE)
+    }
+
     /// Whether money was spent for it, as far as anybody knows.
     pub fn is_bought(&self) -> bool {
         self.purchase.is_some()
     }
 }
+
+/// After this long a validation needs somebody who asks its person.
+pub const VALIDATION_PATIENCE: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// The states by name, for queries and counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -312,6 +333,11 @@ impl StateName {
     /// Whether the enrollment waits for a person rather than for a machine.
     pub fn needs_a_person(self) -> bool {
         matches!(self, Self::Unsure | Self::Blocked | Self::Held | Self::Rejected | Self::Expired | Self::Failed)
+    }
+
+    /// Whether the enrollment is at its end: neither a machine nor a person is to do anything before it counts as done.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Imported | Self::Rejected | Self::Expired | Self::Cancelled)
     }
 
     /// Whether a machine is still to do something before the enrollment rests.

@@ -51,6 +51,10 @@ pub struct Settings {
     pub stop_buying: bool,
     /// Days for which the sealed key is kept after the import, so that a record can be written again.
     pub keep_key_days: u16,
+    /// What people were told about their keys being kept. With it, keys that decrypt stay sealed after those days, so
+    /// that old mail can be read on another device; without it none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escrow_notice: Option<String>,
     /// Days after which validation that does not come to an end is given up.
     pub validation_days: u16,
     /// The last day of the Entra app's client secret, as the operator attests: the app may not read it itself.

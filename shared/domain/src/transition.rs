@@ -1,6 +1,8 @@
 //! Which changes of an enrollment are legal. [`apply`] is total and pure: an event either makes the next row or
 //! is refused by name. The full table stands in ARCHITECTURE.md, generated from this file.
 
+mod event;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +10,8 @@ use crate::enrollment::{
     Blocked, CaFacet, Certificate, Enrollment, IntuneFacet, KeyFacet, Purchase, Stage, State, StateName,
 };
 use crate::money::Money;
+
+pub use event::Event;
 
 /// How long a row rests before the sweep looks after it, when its message may have been lost.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
@@ -35,141 +39,6 @@ pub enum Actor {
 impl Actor {
     pub fn step(name: &str) -> Self {
         Self::Step { name: name.to_owned() }
-    }
-}
-
-/// What can happen to an enrollment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum Event {
-    /// The plan was approved; the claim is taken in the same transaction.
-    Approved,
-    Cancelled {
-        reason: String,
-    },
-    /// Written before buying. Only the run that wrote it may buy, and only until the deadline.
-    BuyingStarted {
-        deadline: Timestamp,
-    },
-    /// The CA was never reached: nothing was bought.
-    NeverSent,
-    /// It may have been bought; the run that asked has given up waiting, so nobody will ask again in this attempt.
-    AnswerUnclear {
-        note: String,
-    },
-    /// The CA or a brake said no, and there is no order.
-    PurchaseRefused {
-        cause: Blocked,
-    },
-    /// There is an order. Accepted from the same attempt even after Unsure: a paid order is never dropped.
-    PurchaseFound {
-        attempt: u32,
-        reference: String,
-        paid: Option<Money>,
-    },
-    /// Looked for until the quiet time ended, and not found.
-    PurchaseMissing {
-        candidates: Vec<String>,
-    },
-    /// A person says that nothing was bought; a new attempt may begin.
-    PurchaseRuledOut,
-    /// What blocked it is mended.
-    Unblocked,
-    /// The CA has the certificate request.
-    RequestSubmitted {
-        status: String,
-    },
-    /// The CA was asked and is not ready.
-    StillValidating {
-        status: String,
-    },
-    /// The CA says that the order is ready. Only a hint: it is looked at now.
-    CalledBack,
-    CertificateAccepted {
-        certificate: Certificate,
-    },
-    /// The certificate, or the person's address, is not what was ordered.
-    CertificateHeld {
-        reasons: Vec<String>,
-    },
-    /// An approver accepts the held certificate as it is.
-    HoldAccepted {
-        certificate: Certificate,
-        reason: String,
-    },
-    /// An approver gave the held certificate up; the CA was told.
-    HoldRevoked,
-    /// The CA was asked to issue again: fetch and check once more.
-    HoldRetried,
-    OrderRejected {
-        status: String,
-    },
-    OrderExpired {
-        status: String,
-    },
-    ImportStarted,
-    /// Intune was never reached, or asked us to wait: nothing was imported.
-    ImportNotSent,
-    /// The record is in Intune and ours; the sealed key is kept until then.
-    Imported {
-        keep_key_until: Timestamp,
-    },
-    /// An operator wants the record written again from the retained key.
-    ImportRequestedAgain,
-    StageFailed {
-        stage: Stage,
-        cause: String,
-    },
-    Retried,
-    /// Nothing changed but the time at which to try again.
-    Postponed {
-        until: Timestamp,
-        note: String,
-    },
-    KeyDestroyed,
-    CertificateRevoked,
-    CertificateEnded,
-    RemovalStarted,
-    RemovedFromIntune,
-}
-
-impl Event {
-    /// The name under which the table and the logs show it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Approved => "approved",
-            Self::Cancelled { .. } => "cancelled",
-            Self::BuyingStarted { .. } => "buying_started",
-            Self::NeverSent => "never_sent",
-            Self::AnswerUnclear { .. } => "answer_unclear",
-            Self::PurchaseRefused { .. } => "purchase_refused",
-            Self::PurchaseFound { .. } => "purchase_found",
-            Self::PurchaseMissing { .. } => "purchase_missing",
-            Self::PurchaseRuledOut => "purchase_ruled_out",
-            Self::Unblocked => "unblocked",
-            Self::RequestSubmitted { .. } => "request_submitted",
-            Self::StillValidating { .. } => "still_validating",
-            Self::CalledBack => "called_back",
-            Self::CertificateAccepted { .. } => "certificate_accepted",
-            Self::CertificateHeld { .. } => "certificate_held",
-            Self::HoldAccepted { .. } => "hold_accepted",
-            Self::HoldRevoked => "hold_revoked",
-            Self::HoldRetried => "hold_retried",
-            Self::OrderRejected { .. } => "order_rejected",
-            Self::OrderExpired { .. } => "order_expired",
-            Self::ImportStarted => "import_started",
-            Self::ImportNotSent => "import_not_sent",
-            Self::Imported { .. } => "imported",
-            Self::ImportRequestedAgain => "import_requested_again",
-            Self::StageFailed { .. } => "stage_failed",
-            Self::Retried => "retried",
-            Self::Postponed { .. } => "postponed",
-            Self::KeyDestroyed => "key_destroyed",
-            Self::CertificateRevoked => "certificate_revoked",
-            Self::CertificateEnded => "certificate_ended",
-            Self::RemovalStarted => "removal_started",
-            Self::RemovedFromIntune => "removed_from_intune",
-        }
     }
 }
 
@@ -213,7 +82,9 @@ pub fn apply(enrollment: &Enrollment, happened: &Happened) -> Result<Enrollment,
     next.due_at = match (&next.state, &happened.what) {
         (State::Imported { keep_key_until, .. }, Event::Imported { .. }) => Some(*keep_key_until),
         // A surplus order found late changes nothing about when the row itself is due.
-        (_, Event::PurchaseFound { .. }) if next.state == enrollment.state => enrollment.due_at,
+        (_, Event::PurchaseFound { .. } | Event::OrderReleased { .. }) if next.state == enrollment.state => {
+            enrollment.due_at
+        }
         // Nothing was bought, or nothing will come of it: the key is destroyed at once.
         (state, _) if is_over(state) && keeps_key(&next) => Some(at),
         (state, _) => state.name().is_moving().then(|| lease_end(at)),
@@ -241,17 +112,32 @@ fn state_after(row: &mut Enrollment, happened: &Happened) -> Option<State> {
     Some(match (state, &happened.what) {
         (State::Planned, Event::Approved) => State::Requested,
         (State::Planned | State::Requested | State::Blocked { .. }, Event::Cancelled { reason }) => {
+            row.voucher = None;
             State::Cancelled { reason: reason.clone() }
         }
 
-        (State::Requested, Event::BuyingStarted { deadline }) => {
+        (State::Requested, Event::BuyingStarted { deadline }) if row.voucher.is_none() => {
             row.attempt = row.attempt.checked_add(1)?;
             row.key = KeyFacet::Sealed;
             State::Buying { since: at, deadline: *deadline }
         }
-        (State::Requested, Event::PurchaseRefused { cause: cause @ Blocked::BatchStopped { .. } }) => {
-            State::Blocked { cause: cause.clone() }
+        (State::Requested | State::Blocked { .. }, Event::VoucherGiven { reference, paid })
+            if row.voucher.is_none() && !row.surplus.contains(reference) =>
+        {
+            row.voucher = Some(Purchase { reference: reference.clone(), paid: *paid, at });
+            State::Requested
         }
+        (State::Requested, Event::VoucherUsed) => {
+            row.purchase = Some(row.voucher.take()?);
+            row.attempt = row.attempt.checked_add(1)?;
+            row.key = KeyFacet::Sealed;
+            State::Bought
+        }
+        (state, Event::OrderReleased { reference, reason }) => return order_released(row, state, reference, reason),
+        (
+            State::Requested,
+            Event::PurchaseRefused { cause: cause @ (Blocked::BatchStopped { .. } | Blocked::Data { .. }) },
+        ) => State::Blocked { cause: cause.clone() },
         (State::Buying { .. }, Event::NeverSent) => State::Requested,
         (State::Buying { since, deadline }, Event::AnswerUnclear { note }) => {
             row.note = Some(note.clone());
@@ -283,7 +169,9 @@ fn state_after(row: &mut Enrollment, happened: &Happened) -> Option<State> {
             Event::CertificateHeld { reasons },
         ) => State::Held { reasons: reasons.clone() },
         (State::Held { .. }, Event::HoldAccepted { certificate, .. }) => {
-            row.certificate = Some(certificate.clone());
+            // Checked before and held since, so that it is the person's address that was accepted.
+            let address_accepted = row.certificate.is_some();
+            row.certificate = Some(Certificate { address_accepted, ..certificate.clone() });
             row.ca = CaFacet::Active;
             State::Issued
         }
@@ -309,7 +197,7 @@ fn state_after(row: &mut Enrollment, happened: &Happened) -> Option<State> {
             State::Imported { at, keep_key_until: *keep_key_until }
         }
         (State::Imported { .. }, Event::ImportRequestedAgain)
-            if matches!(row.key, KeyFacet::Sealed | KeyFacet::Retained) =>
+            if matches!(row.key, KeyFacet::Sealed | KeyFacet::Retained | KeyFacet::Escrowed) =>
         {
             row.key = KeyFacet::Sealed;
             State::Issued
@@ -323,6 +211,12 @@ fn state_after(row: &mut Enrollment, happened: &Happened) -> Option<State> {
             State::Validating { since: at, checks: 0, status: cause }
         }
         (State::Failed { stage: Stage::Import, .. }, Event::Retried) => State::Issued,
+        (State::Validating { .. } | State::Failed { .. }, Event::GivenUp { reason }) => {
+            if row.certificate.is_some() {
+                row.ca = CaFacet::Revoked;
+            }
+            State::Rejected { status: format!("given up: {reason}") }
+        }
         _ => return None,
     })
 }
@@ -339,7 +233,7 @@ fn purchase_found(
     if row.attempt == 0 || attempt == 0 || attempt > row.attempt {
         return None;
     }
-    match &row.purchase {
+    match row.purchase.as_ref().or(row.voucher.as_ref()) {
         Some(known) if known.reference == reference => Some(state),
         None if matches!(state, State::Buying { .. } | State::Unsure { .. }) && attempt == row.attempt => {
             row.purchase = Some(Purchase { reference: reference.to_owned(), paid, at });
@@ -355,6 +249,20 @@ fn purchase_found(
     }
 }
 
+/// The order of an enrollment whose request was never handed in leaves nothing behind it, so the enrollment ends with it.
+fn order_released(row: &mut Enrollment, state: State, reference: &str, reason: &str) -> Option<State> {
+    if let Some(place) = row.surplus.iter().position(|known| known == reference) {
+        row.surplus.remove(place);
+        return Some(state);
+    }
+    let is_its_order = row.purchase.as_ref().is_some_and(|purchase| purchase.reference == reference);
+    if !is_its_order || !matches!(state, State::Failed { stage: Stage::Request, .. }) {
+        return None;
+    }
+    row.purchase = None;
+    Some(State::Cancelled { reason: format!("its order {reference} is free for somebody else: {reason}") })
+}
+
 /// Events that change a facet and leave the state alone.
 fn facet(enrollment: &Enrollment, event: &Event) -> Option<Enrollment> {
     let mut next = enrollment.clone();
@@ -362,6 +270,14 @@ fn facet(enrollment: &Enrollment, event: &Event) -> Option<Enrollment> {
     match event {
         Event::KeyDestroyed if is_over(&enrollment.state) && keeps_key(enrollment) => {
             next.key = KeyFacet::Destroyed;
+            next.due_at = None;
+        }
+        Event::KeyEscrowed
+            if matches!(enrollment.state, State::Imported { .. })
+                && keeps_key(enrollment)
+                && enrollment.purpose.may_be_escrowed() =>
+        {
+            next.key = KeyFacet::Escrowed;
             next.due_at = None;
         }
         Event::CertificateRevoked if issued => next.ca = CaFacet::Revoked,

@@ -19,7 +19,7 @@ use ports::{ClaimChange, EnrollmentFilter, IntegrationStore, Platform, PlatformE
 
 use crate::{
     Flow, Outcome, Refusal,
-    commit::{event, once},
+    commit::{Written, event, once},
     connect::{audit, ca_credentials, needed_integration, set_stop_buying},
     look_up,
     place_order::{Found, bought, paid, write_before_buying},
@@ -164,7 +164,7 @@ fn by_enrollment(orders: &[sslcom::OrderSummary]) -> HashMap<EnrollmentId, Vec<(
     by_enrollment
 }
 
-/// Writes an order that the backup does not know into its row.
+/// Writes an order that the backup does not know into its row. What is passed over here would be bought again.
 async fn adopt<P: Platform, S: IntegrationStore>(
     flow: &Flow<P>,
     rows: &S,
@@ -172,31 +172,55 @@ async fn adopt<P: Platform, S: IntegrationStore>(
     attempt: u32,
     order: &sslcom::OrderSummary,
 ) -> Result<bool, Refusal> {
-    let integration = needed_integration(rows).await?;
-    let Some(mut row) = rows.enrollment(enrollment).await? else { return Ok(false) };
+    for _ in 0..TRIES {
+        if let Some(adopted) = try_to_adopt(flow, rows, enrollment, attempt, order).await? {
+            return Ok(adopted);
+        }
+    }
+    Err(Refusal::Conflict(format!("enrollment {enrollment} does not stop changing; stop the application, then repeat")))
+}
+
+/// Steps of an application that runs beside this write a row a few times.
+const TRIES: usize = 16;
+
+/// `None`: somebody else wrote the row meanwhile.
+async fn try_to_adopt<P: Platform, S: IntegrationStore>(
+    flow: &Flow<P>,
+    rows: &S,
+    enrollment: EnrollmentId,
+    attempt: u32,
+    order: &sslcom::OrderSummary,
+) -> Result<Option<bool>, Refusal> {
+    let mut integration = needed_integration(rows).await?;
+    // The order was paid on its day, under that day's limit.
+    integration.settings.limits.per_day = u32::MAX;
+    let Some(mut row) = rows.enrollment(enrollment).await? else { return Ok(Some(false)) };
     let reference = order.order_ref.as_str().to_owned();
     if rows.order_owner(&reference).await?.is_some() {
-        return Ok(false);
+        return Ok(Some(false));
     }
     if row.state.name() == StateName::Planned {
         let approved = event(STEP, flow.now(), Event::Approved);
         let claimed = once(rows, &row, approved, |change| {
             change.claim = Some(ClaimChange::Take { claim: row.claim(), from: row.replaces });
         });
-        let Some(next) = claimed.await?.row() else { return Ok(false) };
-        row = next;
+        row = match claimed.await? {
+            Written::Yes(next) => *next,
+            Written::No => return Ok(None),
+            Written::Refused(_) => return Ok(Some(false)),
+        };
     }
     while row.state.name() == StateName::Requested && row.attempt < attempt {
-        let Some((begun, _)) = write_before_buying(flow, rows, &row, &integration).await? else { return Ok(false) };
+        let Some((begun, _)) = write_before_buying(flow, rows, &row, &integration).await? else { return Ok(None) };
         row = begun;
         if row.attempt < attempt {
             let skipped = event(STEP, flow.now(), Event::NeverSent);
-            let Some(back) = once(rows, &row, skipped, |_| {}).await?.row() else { return Ok(false) };
+            let Some(back) = once(rows, &row, skipped, |_| {}).await?.row() else { return Ok(None) };
             row = back;
         }
     }
     let paid = paid(order.amount.as_ref());
     let found = Found { attempt, reference, paid, due_at: flow.now() };
     let written = bought(flow, rows, row, STEP, found).await?;
-    Ok(written.row().is_some())
+    Ok(Some(written.row().is_some()))
 }

@@ -15,6 +15,7 @@ use crate::{
     assess_person::assessed,
     commit::{Written, event, once},
     connect::{audit, changed_meanwhile, needed_integration},
+    finish_batch::finish_batch,
     plan_batch::{lease, price, send},
 };
 
@@ -122,6 +123,8 @@ pub async fn approve_chunk<P: Platform>(
     for _ in 0..CHUNKS_PER_JOB {
         let Some(mut batch) = rows.batch(batch).await? else { return Ok(Outcome::Done) };
         if batch.status != BatchStatus::Approving {
+            // Everybody may have dropped out, or been bought for before the batch was stopped.
+            finish_batch(&rows, batch.id).await?;
             return Ok(Outcome::Done);
         }
         let page = rows.plan_rows(batch.id, &PlanFilter::Everybody, batch.cursor.take(), CHUNK).await?;

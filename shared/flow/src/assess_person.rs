@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use domain::{
-    Batch, Claim, Enrollment, EnrollmentId, Integration, Person, PersonId, Purpose,
+    Batch, Claim, Enrollment, EnrollmentId, Integration, Person, PersonId,
     assessment::{Assessment, ClaimHolder, Ground, assess},
     batch::PersonGround,
     claim,
     enrollment::{State, Subject},
 };
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use ports::{EnrollmentFilter, IntegrationStore, Platform, PlatformError};
 use uuid::Uuid;
 
@@ -41,7 +41,7 @@ pub(crate) async fn assessed<P: Platform, S: IntegrationStore>(
             (
                 rows.people_with_address(&mailbox.fold()).await?,
                 holder(rows, &claim, now).await?,
-                foreign_record(rows, person.id, batch.purpose).await?,
+                foreign_record(rows, person.id, batch).await?,
             )
         }
     };
@@ -75,13 +75,19 @@ async fn holder<S: IntegrationStore>(rows: &S, wanted: &Claim, now: Timestamp) -
     })
 }
 
-/// The Intune record for this purpose that is valid longest and was not made by an enrollment of ours.
+/// The clocks of those who asked for a plan and of those who list for it may differ by less than this.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
+
+/// The Intune record for this purpose that is valid longest and was not made by an enrollment of ours. Every plan lists
+/// the records first, so one that was not seen since the plan was asked for is gone.
 async fn foreign_record<S: IntegrationStore>(
     rows: &S,
     person: PersonId,
-    purpose: Purpose,
+    batch: &Batch,
 ) -> Result<Option<(String, Timestamp)>, PlatformError> {
-    let records = rows.intune_records(person).await?;
+    let listed_from = batch.created_at.saturating_sub(CLOCKS_DIFFER).unwrap_or(Timestamp::MIN);
+    let mut records = rows.intune_records(person).await?;
+    records.retain(|record| record.purpose == batch.purpose && record.seen_at >= listed_from);
     if records.is_empty() {
         return Ok(None);
     }
@@ -95,8 +101,7 @@ async fn foreign_record<S: IntegrationStore>(
             None => break,
         }
     }
-    let foreign =
-        records.into_iter().filter(|record| record.purpose == purpose && !ours.contains_key(&record.thumbprint));
+    let foreign = records.into_iter().filter(|record| !ours.contains_key(&record.thumbprint));
     Ok(foreign.max_by_key(|record| record.not_after).map(|record| (record.id, record.not_after)))
 }
 
@@ -135,6 +140,7 @@ pub(crate) fn enrollment<P: Platform>(
         key: Default::default(),
         attempt: 0,
         purchase: None,
+        voucher: None,
         surplus: Vec::new(),
         certificate: None,
         due_at: None,

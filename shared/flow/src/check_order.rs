@@ -156,7 +156,7 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
             once(self.rows, &row, event(STEP, now, failed), |_| {}).await?;
             return Ok(Outcome::Done);
         }
-        let mut note = who_must_act(order.status.stage).to_owned();
+        let mut note = who_must_act(&order, &row);
         if order.status.stage == sslcom::Stage::AwaitingRegistrant {
             let (registrant, contacts) = (registrant(self.settings), contacts(self.settings));
             let sent = self.flow.ca.submit_registrant(self.credentials, self.reference, &registrant, &contacts).await;
@@ -308,15 +308,29 @@ pub(crate) fn described(chain: &CertificateChain, notes: Vec<String>) -> Certifi
         not_before: leaf.not_before(),
         not_after: leaf.not_after(),
         notes,
+        address_accepted: false,
     }
 }
 
-fn who_must_act(stage: sslcom::Stage) -> &'static str {
-    match stage {
-        sslcom::Stage::AwaitingRegistrant => "SSL.com waits for registrant data: complete the order in its portal",
-        sslcom::Stage::AwaitingValidation => "SSL.com waits for the mailbox's owner or for its own validation",
-        sslcom::Stage::Issued => "SSL.com says issued, but has not handed out the certificate yet",
-        _ => "SSL.com is at work",
+/// In a sentence for the operator: which of the three has to do something now.
+fn who_must_act(order: &sslcom::Order, row: &Enrollment) -> String {
+    let mailbox = &row.subject.mailbox;
+    let mailed = order.validations.iter().any(|item| item.attempted_on.is_some());
+    match order.status.stage {
+        sslcom::Stage::AwaitingRegistrant => {
+            "SSL.com waits for registrant data: complete the order in its portal".to_owned()
+        }
+        sslcom::Stage::AwaitingValidation => {
+            "SSL.com waits for the mailbox's owner or for its own validation".to_owned()
+        }
+        sslcom::Stage::Validating if mailed => format!(
+            "the person must follow the link in SSL.com's mail to {mailbox}, or SSL.com is at work; the link lives 24 hours, then have the mail sent again"
+        ),
+        sslcom::Stage::Issued => "SSL.com says issued, but has not handed out the certificate yet".to_owned(),
+        sslcom::Stage::Unknown => {
+            "SSL.com's status is not known here: look at the order in its portal; it is looked at again".to_owned()
+        }
+        _ => "SSL.com is at work".to_owned(),
     }
 }
 

@@ -1,12 +1,14 @@
 //! How a step writes: what happened is applied by domain, then written under the version that was read.
 
 use domain::{
-    Enrollment, State,
+    Enrollment, EnrollmentId, State,
     transition::{Actor, Event, Happened, apply},
 };
 use jiff::{SignedDuration, Timestamp};
 use ports::{Change, Commit, IntegrationStore, PlatformError};
 use uuid::Uuid;
+
+use crate::finish_batch::finish_batch;
 
 /// What became of an attempt to write.
 #[derive(Debug)]
@@ -41,7 +43,7 @@ pub(crate) async fn once<S: IntegrationStore>(
     dress(&mut change);
     Ok(match rows.commit(change).await? {
         Commit::Done(after) => {
-            tell(row, &after, &happened);
+            written(rows, row, &after, &happened).await;
             Written::Yes(after)
         }
         Commit::Stale => Written::No,
@@ -67,7 +69,7 @@ pub(crate) async fn fact<S: IntegrationStore>(
         dress(&mut change);
         match rows.commit(change).await? {
             Commit::Done(after) => {
-                tell(&row, &after, &happened);
+                written(rows, &row, &after, &happened).await;
                 return Ok(Written::Yes(after));
             }
             Commit::Stale => match rows.enrollment(row.id).await? {
@@ -78,6 +80,18 @@ pub(crate) async fn fact<S: IntegrationStore>(
         }
     }
     Err(PlatformError::new("write a fact", "the row never stopped changing"))
+}
+
+/// What follows from a change that is stored. It cannot undo the change, so nothing here is an error of it.
+async fn written<S: IntegrationStore>(rows: &S, before: &Enrollment, after: &Enrollment, happened: &Happened) {
+    tell(before, after, happened);
+    if after.state.name().is_over()
+        && !before.state.name().is_over()
+        && let Err(problem) = finish_batch(rows, after.batch).await
+    {
+        let batch = after.batch;
+        tracing::warn!(%batch, %problem, event = "batch.unfinished", "whether batch {batch} is done was not seen");
+    }
 }
 
 /// One line of the log for each change, with the vendors' ids of the requests that led to it. `entered` is there when
@@ -133,10 +147,13 @@ pub(crate) fn event(step: &'static str, at: Timestamp, what: Event) -> Happened 
 /// When to try again after `failures` failures in a row: doubling from `first` up to an hour, and spread by the
 /// row's id, so that many rows that failed together do not come back together.
 pub(crate) fn back_off(row: &Enrollment, first: SignedDuration, now: Timestamp) -> Timestamp {
-    let doubled = first.checked_mul(1 << row.failures.min(10)).unwrap_or(HOUR).min(HOUR);
-    let spread = doubled.as_millis() * i128::from(row.id.0.as_u128() as u8) / (5 * 255);
-    let wait = doubled + SignedDuration::from_millis(i64::try_from(spread).unwrap_or(0));
-    now.saturating_add(wait).unwrap_or(Timestamp::MAX)
+    now.saturating_add(patience(row.id, row.failures, first)).unwrap_or(Timestamp::MAX)
+}
+
+fn patience(enrollment: EnrollmentId, failures: u32, first: SignedDuration) -> SignedDuration {
+    let doubled = first.checked_mul(1 << failures.min(10)).unwrap_or(HOUR).min(HOUR);
+    let spread = doubled.as_millis() * i128::from(enrollment.0.as_u128() as u8) / (5 * 255);
+    doubled + SignedDuration::from_millis(i64::try_from(spread).unwrap_or(0))
 }
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -145,4 +162,32 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 pub(crate) fn scheduled(schedule: &[SignedDuration], tries: u32) -> SignedDuration {
     let index = usize::try_from(tries).unwrap_or(usize::MAX).min(schedule.len().saturating_sub(1));
     schedule.get(index).copied().unwrap_or(HOUR)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const FIRST: SignedDuration = SignedDuration::from_secs(60);
+
+    #[test]
+    fn waits_double_up_to_an_hour_and_a_fifth() {
+        let id = EnrollmentId(Uuid::nil());
+        let minutes: Vec<_> = (0..9).map(|failures| patience(id, failures, FIRST).as_mins()).collect();
+        assert_eq!(minutes, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        let latest = EnrollmentId(Uuid::max());
+        assert_eq!(patience(latest, u32::MAX, FIRST), SignedDuration::from_mins(72));
+        assert_eq!(patience(latest, 0, SignedDuration::MAX), SignedDuration::from_mins(72));
+    }
+
+    #[test]
+    fn many_that_failed_together_do_not_come_back_together() {
+        let waits = (0..500_u128)
+            .map(|number| patience(EnrollmentId(Uuid::new_v5(&Uuid::nil(), &number.to_be_bytes())), 0, FIRST));
+        let at: BTreeSet<_> = waits.collect();
+        assert!(at.len() > 200, "{} moments for 500", at.len());
+        assert!(at.iter().all(|wait| (FIRST..=FIRST * 6 / 5).contains(wait)));
+    }
 }

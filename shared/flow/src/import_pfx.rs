@@ -36,6 +36,7 @@ pub async fn import_pfx<P: Platform>(flow: &Flow<P>, job: ImportPfx) -> Result<O
         return Ok(Outcome::Done);
     };
     match step::plan(&row, flow.now()) {
+        Step::DestroyKey if is_escrowed(&row, &integration) => return escrow_key(flow, &rows, &row).await,
         Step::DestroyKey => return destroy_key(flow, &rows, &row).await,
         Step::Import => {}
         _ => return Ok(Outcome::Done),
@@ -75,7 +76,8 @@ impl<P: Platform, S: IntegrationStore> Import<'_, P, S> {
         let upn_allowed = self.integration.settings.user_principal_name_allowed;
         let upn =
             person.user_principal_name.parse::<domain::Mailbox>().ok().filter(|_| upn_allowed && address.is_none());
-        if address.or(upn).map(|now| now.fold()) != Some(ours.fold()) {
+        let accepted = row.certificate.as_ref().is_some_and(|certificate| certificate.address_accepted);
+        if !accepted && address.or(upn).map(|now| now.fold()) != Some(ours.fold()) {
             let reason = format!("the person's address is no longer {ours}; devices would not use the certificate");
             let held = event(STEP, self.flow.now(), Event::CertificateHeld { reasons: vec![reason] });
             once(self.rows, &row, held, |_| {}).await?;
@@ -299,6 +301,24 @@ async fn nothing_was_sent<S: IntegrationStore>(
     }
     let back = once(rows, &row, event(STEP, now, Event::ImportNotSent), |_| {}).await?;
     Ok(back.row().unwrap_or(row))
+}
+
+/// Old mail must stay readable on a new device, where the organisation told its people so. A key that signs is not kept.
+fn is_escrowed(row: &Enrollment, integration: &Integration) -> bool {
+    integration.settings.escrow_notice.is_some()
+        && row.purpose.may_be_escrowed()
+        && matches!(row.state, State::Imported { .. })
+}
+
+async fn escrow_key<P: Platform, S: IntegrationStore>(
+    flow: &Flow<P>,
+    rows: &S,
+    row: &Enrollment,
+) -> Result<Outcome, PlatformError> {
+    if let Some(row) = once(rows, row, event(STEP, flow.now(), Event::KeyEscrowed), |_| {}).await?.row() {
+        tracing::info!(enrollment = %row.id, event = "key.escrowed", "the key of enrollment {} is kept in escrow", row.id);
+    }
+    Ok(Outcome::Done)
 }
 
 async fn destroy_key<P: Platform, S: IntegrationStore>(

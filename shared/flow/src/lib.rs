@@ -16,7 +16,9 @@ mod commit;
 pub mod connect;
 mod context;
 pub mod deployment_input;
+mod finish_batch;
 mod graph_access;
+pub mod import_again;
 pub mod import_people;
 pub mod import_pfx;
 mod keys;
@@ -30,6 +32,7 @@ pub mod reconcile;
 pub mod refusal;
 pub mod resolve;
 pub mod settings_input;
+pub mod vouchers;
 
 pub use context::{CannotStart, Deployment, Flow, VendorEndpoints};
 pub use outcome::{Outcome, run};

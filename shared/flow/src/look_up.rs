@@ -136,7 +136,7 @@ pub(crate) async fn list_since<P: Platform>(
 ) -> Result<Vec<sslcom::OrderSummary>, String> {
     let mut orders = HashMap::new();
     for vouchers_only in [false, true] {
-        for order in list_pages(flow, credentials, start, vouchers_only).await? {
+        for order in list_pages(flow, credentials, Some(start), vouchers_only).await? {
             let known: &mut sslcom::OrderSummary =
                 orders.entry(order.order_ref.clone()).or_insert_with(|| order.clone());
             // Either listing may show what the other leaves out.
@@ -148,17 +148,16 @@ pub(crate) async fn list_since<P: Platform>(
 
 /// All pages of one listing: until one is empty or shows nothing new. Where pages are said to count from 0 the server
 /// may still count from 1, so the end is not told by a short page, and a refusal of page 0 is no end.
-async fn list_pages<P: Platform>(
+pub(crate) async fn list_pages<P: Platform>(
     flow: &Flow<P>,
     credentials: &sslcom::Credentials,
-    start: Date,
+    start: Option<Date>,
     vouchers_only: bool,
 ) -> Result<Vec<sslcom::OrderSummary>, String> {
     let mut seen = HashSet::new();
     let mut orders = Vec::new();
     for page in 0..MOST_PAGES {
-        let query =
-            sslcom::ListQuery { page, per_page: PER_PAGE, start: Some(start), end: None, search: None, vouchers_only };
+        let query = sslcom::ListQuery { page, per_page: PER_PAGE, start, end: None, search: None, vouchers_only };
         let listing = match flow.ca.list(credentials, &query).await {
             Ok(listing) if listing.unreadable == 0 => listing,
             Ok(listing) => return Err(format!("{} rows of the listing cannot be read", listing.unreadable)),

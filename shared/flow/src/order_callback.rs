@@ -29,17 +29,23 @@ pub async fn order_ready<P: Platform>(
     let hash = hook_hash(&SecretString::from(token), user, &SecretString::from(password));
     let Some(owner) = flow.platform.store().hook_owner(&hash).await? else { return Ok(()) };
     let rows = flow.rows(owner.integration);
-    let Some(row) = rows.enrollment(owner.enrollment).await? else { return Ok(()) };
-    let now = flow.now();
-    let waits = matches!(step::plan(&row, now), Step::SubmitRequest | Step::Check);
-    let lately = |at: Timestamp| now.duration_since(at) < AT_MOST_EVERY;
-    if !waits || row.called_back_at.is_some_and(lately) {
-        return Ok(());
-    }
-    // The write is the right to look: of a flood of callbacks one looks.
-    if let Written::Yes(_) = once(&rows, &row, event("order_callback", now, Event::CalledBack), |_| {}).await? {
-        let check = CheckOrder::One { integration: owner.integration, enrollment: owner.enrollment };
-        flow.platform.queue().send(vec![Job::CheckOrder(check)], std::time::Duration::ZERO).await?;
+    // SSL.com calls once. A step that writes the row at this very moment must not swallow it.
+    for _ in 0..TRIES {
+        let Some(row) = rows.enrollment(owner.enrollment).await? else { return Ok(()) };
+        let now = flow.now();
+        let waits = matches!(step::plan(&row, now), Step::SubmitRequest | Step::Check);
+        let lately = |at: Timestamp| now.duration_since(at) < AT_MOST_EVERY;
+        if !waits || row.called_back_at.is_some_and(lately) {
+            return Ok(());
+        }
+        // The write is the right to look: of a flood of callbacks one looks.
+        if let Written::Yes(_) = once(&rows, &row, event("order_callback", now, Event::CalledBack), |_| {}).await? {
+            let check = CheckOrder::One { integration: owner.integration, enrollment: owner.enrollment };
+            return flow.platform.queue().send(vec![Job::CheckOrder(check)], std::time::Duration::ZERO).await;
+        }
     }
     Ok(())
 }
+
+/// One step writes a row a few times while it is called back.
+const TRIES: usize = 8;

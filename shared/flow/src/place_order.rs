@@ -39,6 +39,9 @@ pub async fn place_order<P: Platform>(
     if step::plan(&row, flow.now()) != Step::Buy {
         return Ok(Outcome::Done);
     }
+    if row.voucher.is_some() {
+        return use_voucher(flow, &rows, &row).await;
+    }
     let Some(go) = brakes_released(flow, &rows, &row).await? else {
         return Ok(Outcome::Later);
     };
@@ -68,6 +71,29 @@ pub async fn place_order<P: Platform>(
         return Ok(Outcome::Later);
     }
     settle(flow, &rows, row, answer).await
+}
+
+/// A person gave this enrollment an order that is paid. Nothing is bought, so that no brake counts.
+async fn use_voucher<P: Platform, S: IntegrationStore>(
+    flow: &Flow<P>,
+    rows: &S,
+    row: &Enrollment,
+) -> Result<Outcome, PlatformError> {
+    let now = flow.now();
+    match made_key(flow, row).await? {
+        Ok(made) => {
+            once(rows, row, event(STEP, now, Event::VoucherUsed), |change| {
+                change.attachments = made.attachments();
+                change.enrollment.due_at = Some(now);
+            })
+            .await?;
+        }
+        Err(problem) => {
+            let cause = Blocked::Data { detail: problem.to_string() };
+            once(rows, row, event(STEP, now, Event::PurchaseRefused { cause }), |_| {}).await?;
+        }
+    }
+    Ok(Outcome::Done)
 }
 
 /// What the brakes let through.
@@ -121,19 +147,13 @@ pub(crate) async fn write_before_buying<P: Platform, S: IntegrationStore>(
     row: &Enrollment,
     integration: &Integration,
 ) -> Result<Option<(Enrollment, Hook)>, PlatformError> {
-    let made = keys::new_key(flow, row).await?;
+    let made = made_key(flow, row).await?;
     let now = flow.now();
-    let names = (row.subject.given_name.as_deref(), row.subject.surname.as_deref());
-    let request = pki::Subject::new(row.subject.mailbox.clone(), names.0, names.1)
-        .and_then(|subject| pki::certificate_request(&made.key, &subject));
-    let request = match request {
-        Ok(request) => request,
+    let made = match made {
+        Ok(made) => made,
         Err(problem) => {
             let cause = Blocked::Data { detail: problem.to_string() };
-            let started = event(STEP, now, Event::BuyingStarted { deadline: now });
-            if let Some(row) = once(rows, row, started, |_| {}).await?.row() {
-                once(rows, &row, event(STEP, now, Event::PurchaseRefused { cause }), |_| {}).await?;
-            }
+            once(rows, row, event(STEP, now, Event::PurchaseRefused { cause }), |_| {}).await?;
             return Ok(None);
         }
     };
@@ -144,10 +164,7 @@ pub(crate) async fn write_before_buying<P: Platform, S: IntegrationStore>(
     let deadline = now + flow.deployment.purchase_window;
     let started = event(STEP, now, Event::BuyingStarted { deadline });
     let written = once(rows, row, started, |change| {
-        change.attachments = vec![
-            (Attachment::SealedKey, Some(made.sealed)),
-            (Attachment::CertificateRequest, Some(request.pem.into_bytes())),
-        ];
+        change.attachments = made.attachments();
         change.hook = Some(hook_hash);
         change.count = Some(Counter { day: today, limit });
     })
@@ -163,6 +180,27 @@ pub(crate) async fn write_before_buying<P: Platform, S: IntegrationStore>(
         }
         Written::No | Written::Refused(_) => Ok(None),
     }
+}
+
+/// What an enrollment has to hold before an order is its own.
+struct Made {
+    sealed: Vec<u8>,
+    request_pem: Vec<u8>,
+}
+
+impl Made {
+    fn attachments(self) -> Vec<(Attachment, Option<Vec<u8>>)> {
+        vec![(Attachment::SealedKey, Some(self.sealed)), (Attachment::CertificateRequest, Some(self.request_pem))]
+    }
+}
+
+/// A new key, sealed, and the request for its certificate; or why there can be none for this subject.
+async fn made_key<P: Platform>(flow: &Flow<P>, row: &Enrollment) -> Result<Result<Made, pki::Error>, PlatformError> {
+    let made = keys::new_key(flow, row).await?;
+    let names = (row.subject.given_name.as_deref(), row.subject.surname.as_deref());
+    let request = pki::Subject::new(row.subject.mailbox.clone(), names.0, names.1)
+        .and_then(|subject| pki::certificate_request(&made.key, &subject));
+    Ok(request.map(|request| Made { sealed: made.sealed, request_pem: request.pem.into_bytes() }))
 }
 
 fn order<P: Platform>(flow: &Flow<P>, row: &Enrollment, hook: Hook) -> sslcom::NewOrder {

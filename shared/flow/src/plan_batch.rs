@@ -226,7 +226,8 @@ async fn list_records<P: Platform, S: IntegrationStore>(
         let count = page.skipped.len();
         tracing::warn!(batch = %batch.id, event = "plan.records_unreadable", "{count} Intune records cannot be read; people they belong to may be planned again");
     }
-    let records: Vec<_> = page.records.iter().filter_map(known_record).collect();
+    let now = flow.now();
+    let records: Vec<_> = page.records.iter().filter_map(|record| known_record(record, now)).collect();
     rows.put_intune_records(&records).await?;
     batch.cursor = Some(match page.next {
         Some(next) => {
@@ -238,7 +239,7 @@ async fn list_records<P: Platform, S: IntegrationStore>(
     Ok(Ok(()))
 }
 
-fn known_record(record: &UserPfxRecord) -> Option<IntuneRecord> {
+fn known_record(record: &UserPfxRecord, seen_at: Timestamp) -> Option<IntuneRecord> {
     let id = record.record_id()?;
     let purpose = match record.intended_purpose? {
         IntendedPurpose::Unassigned => Purpose::General,
@@ -252,6 +253,7 @@ fn known_record(record: &UserPfxRecord) -> Option<IntuneRecord> {
         // Without an end it has to be taken for valid: the other way money would be spent twice.
         not_after: record.expiration.unwrap_or(Timestamp::MAX),
         thumbprint: id.thumbprint().to_owned(),
+        seen_at,
     })
 }
 

@@ -10,12 +10,13 @@ use domain::{
     step::{self, Step, job_for},
     transition::{Event, LEASE},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ports::{Due, IntegrationStore, Platform, PlatformError, Queue, Store};
 
 use crate::{
     Flow,
     commit::{self, event, once, postpone},
+    finish_batch::finish_batch,
     place_order::wait_out,
     plan_batch::lease,
     preflight::SECRET_ENDS_SOON,
@@ -135,6 +136,15 @@ async fn lost_messages<P: Platform>(flow: &Flow<P>, integration: IntegrationId) 
         }
     }
     for batch in rows.batches(None, NEWEST_BATCHES).await?.items {
+        if batch.status == BatchStatus::Running && is_due(batch.due_at) {
+            // Seldom found: who ended the last enrollment finishes the batch, unless it was cut off.
+            let due_at = Some(now.saturating_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX));
+            let id = batch.id;
+            if rows.save_batch(&Batch { due_at, ..batch }).await? {
+                finish_batch(&rows, id).await?;
+            }
+            continue;
+        }
         let job = match batch.status {
             BatchStatus::Planning => BatchJob::Plan { integration, batch: batch.id },
             BatchStatus::Approving => BatchJob::Approve { integration, batch: batch.id },
@@ -146,6 +156,9 @@ async fn lost_messages<P: Platform>(flow: &Flow<P>, integration: IntegrationId) 
     }
     Ok(jobs)
 }
+
+/// From one look at a running batch to the next.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// Batches are planned and approved within minutes, so an unfinished one is among the newest.
 const NEWEST_BATCHES: usize = 50;

@@ -39,9 +39,7 @@ pub async fn bought<P: Platform>(
     {
         return Err(Refusal::Conflict(format!("order {reference} belongs to enrollment {owner}")));
     }
-    let Some(credentials) = ca_credentials(flow, id).await? else {
-        return Err(Refusal::Conflict("the SSL.com credentials are missing; save the settings again".to_owned()));
-    };
+    let credentials = needed_credentials(flow, id).await?;
     let order_ref = reference.parse().map_err(|problem: sslcom::NotAnOrderRef| {
         invalid(problem.to_string(), "copy the reference from SSL.com's portal")
     })?;
@@ -149,8 +147,10 @@ pub async fn cancel<P: Platform>(
     let row = needed(&rows, enrollment).await?;
     let reason = needed_reason(reason)?;
     let claim = row.claim();
+    let voucher = row.voucher.iter().map(|order| order.reference.clone()).collect();
     write(flow, &rows, row, Event::Cancelled { reason }, by, "enrollment.cancelled", |change| {
         change.claim = Some(ClaimChange::Release { claim });
+        change.released = voucher;
     })
     .await
 }
@@ -197,6 +197,21 @@ async fn held_chain<P: Platform, S: IntegrationStore>(
     }))
 }
 
+/// Of what is held: our certificate, or, where the key is lost, every certificate that is not of a CA.
+async fn held_serials<P: Platform, S: IntegrationStore>(
+    flow: &Flow<P>,
+    rows: &S,
+    enrollment: EnrollmentId,
+) -> Result<Vec<String>, Refusal> {
+    if let Some(chain) = held_chain(flow, rows, enrollment).await? {
+        return Ok(vec![chain.leaf().serial().to_owned()]);
+    }
+    let stored = rows.attachment(enrollment, Attachment::CertificateChain).await?.unwrap_or_default();
+    let Ok(bundle) = pki::Bundle::parse(&stored) else { return Ok(Vec::new()) };
+    let leaves = bundle.certificates().iter().filter(|certificate| !certificate.mailboxes().is_empty());
+    Ok(leaves.map(|certificate| certificate.serial().to_owned()).collect())
+}
+
 /// Held → Rejected: the certificate is revoked at the CA.
 pub async fn revoke_held<P: Platform>(
     flow: &Flow<P>,
@@ -211,15 +226,13 @@ pub async fn revoke_held<P: Platform>(
     let (State::Held { .. }, Some(purchase)) = (&row.state, &row.purchase) else {
         return Err(unfit(&row, "revoked"));
     };
-    let Some(credentials) = ca_credentials(flow, id).await? else {
-        return Err(Refusal::Conflict("the SSL.com credentials are missing; save the settings again".to_owned()));
-    };
+    let credentials = needed_credentials(flow, id).await?;
     let reference = order_ref(&row, &purchase.reference)?;
-    let Some(chain) = held_chain(flow, &rows, enrollment).await? else {
-        let missing = "there is no certificate for our key to name; revoke the order in SSL.com's portal";
+    let serials = held_serials(flow, &rows, enrollment).await?;
+    if serials.is_empty() {
+        let missing = "there is no certificate to name; revoke the order in SSL.com's portal, then give it up";
         return Err(Refusal::Conflict(missing.to_owned()));
-    };
-    let serials = [chain.leaf().serial().to_owned()];
+    }
     flow.ca
         .revoke(&credentials, &reference, &reason, &serials)
         .await
@@ -247,14 +260,49 @@ pub async fn retry<P: Platform>(
     release(flow, id, enrollment, Event::Retried, by, "enrollment.retried").await
 }
 
-/// Imported → Issued: the record is written again, to the connector key and with the PFX profile of today.
-pub async fn import_again<P: Platform>(
+/// Validating or Failed → Rejected: nothing will come of it. A certificate is revoked at the CA first; an order that has none stays
+/// paid there. The person can be enrolled again.
+pub async fn give_up<P: Platform>(
+    flow: &Flow<P>,
+    id: IntegrationId,
+    enrollment: EnrollmentId,
+    reason: &str,
+    by: &Actor,
+) -> Result<Enrollment, Refusal> {
+    let rows = flow.rows(id);
+    let row = needed(&rows, enrollment).await?;
+    let reason = needed_reason(reason)?;
+    let (State::Validating { .. } | State::Failed { .. }, Some(purchase)) = (&row.state, &row.purchase) else {
+        return Err(unfit(&row, "given up"));
+    };
+    if let Some(certificate) = &row.certificate {
+        let credentials = needed_credentials(flow, id).await?;
+        let reference = order_ref(&row, &purchase.reference)?;
+        flow.ca
+            .revoke(&credentials, &reference, &reason, std::slice::from_ref(&certificate.serial))
+            .await
+            .map_err(|error| Refusal::Vendor(error.to_string()))?;
+    }
+    write(flow, &rows, row, Event::GivenUp { reason }, by, "enrollment.given_up", |_| {}).await
+}
+
+/// Whatever a machine waits for is tried now.
+pub async fn try_now<P: Platform>(
     flow: &Flow<P>,
     id: IntegrationId,
     enrollment: EnrollmentId,
     by: &Actor,
 ) -> Result<Enrollment, Refusal> {
-    release(flow, id, enrollment, Event::ImportRequestedAgain, by, "enrollment.import_requested").await
+    let rows = flow.rows(id);
+    let row = needed(&rows, enrollment).await?;
+    let Some(due_at) = row.due_at.filter(|_| row.state.name().is_moving()) else {
+        return Err(unfit(&row, "tried again by a machine"));
+    };
+    if !rows.move_due(enrollment, due_at, flow.now()).await? {
+        return Err(changed_meanwhile());
+    }
+    rows.append_audit(&audit(flow, by, "enrollment.tried_now", enrollment.to_string())).await?;
+    needed(&rows, enrollment).await
 }
 
 /// Has the CA send the validation mail again; its code lives 24 hours (S/MIME Baseline Requirements 3.2.2.2).
@@ -269,9 +317,7 @@ pub async fn resend_validation<P: Platform>(
     let (State::Validating { .. }, Some(purchase)) = (&row.state, &row.purchase) else {
         return Err(unfit(&row, "validated again"));
     };
-    let Some(credentials) = ca_credentials(flow, id).await? else {
-        return Err(Refusal::Conflict("the SSL.com credentials are missing; save the settings again".to_owned()));
-    };
+    let credentials = needed_credentials(flow, id).await?;
     let reference = order_ref(&row, &purchase.reference)?;
     flow.ca.retry_validation(&credentials, &reference).await.map_err(|error| Refusal::Vendor(error.to_string()))?;
     rows.append_audit(&audit(flow, by, "validation.sent_again", enrollment.to_string())).await?;
@@ -279,7 +325,7 @@ pub async fn resend_validation<P: Platform>(
 }
 
 /// Writes an event after which the machine goes on at once.
-async fn release<P: Platform>(
+pub(crate) async fn release<P: Platform>(
     flow: &Flow<P>,
     id: IntegrationId,
     enrollment: EnrollmentId,
@@ -293,7 +339,7 @@ async fn release<P: Platform>(
     write(flow, &rows, row, what, by, action, |change| change.enrollment.due_at = Some(now)).await
 }
 
-async fn write<P: Platform, S: IntegrationStore>(
+pub(crate) async fn write<P: Platform, S: IntegrationStore>(
     flow: &Flow<P>,
     rows: &S,
     row: Enrollment,
@@ -313,16 +359,24 @@ async fn write<P: Platform, S: IntegrationStore>(
     Ok(after)
 }
 
+pub(crate) async fn needed_credentials<P: Platform>(
+    flow: &Flow<P>,
+    id: IntegrationId,
+) -> Result<sslcom::Credentials, Refusal> {
+    let missing = || Refusal::Conflict("the SSL.com credentials are missing; save the settings again".to_owned());
+    ca_credentials(flow, id).await?.ok_or_else(missing)
+}
+
 fn order_ref(row: &Enrollment, reference: &str) -> Result<sslcom::OrderRef, Refusal> {
     let unreadable = |_| Refusal::Conflict(format!("the order's reference of enrollment {} cannot be read", row.id));
     reference.parse().map_err(unreadable)
 }
 
-async fn needed<S: IntegrationStore>(rows: &S, enrollment: EnrollmentId) -> Result<Enrollment, Refusal> {
+pub(crate) async fn needed<S: IntegrationStore>(rows: &S, enrollment: EnrollmentId) -> Result<Enrollment, Refusal> {
     rows.enrollment(enrollment).await?.ok_or(Refusal::NotFound("enrollment"))
 }
 
-fn needed_reason(reason: &str) -> Result<String, Refusal> {
+pub(crate) fn needed_reason(reason: &str) -> Result<String, Refusal> {
     let reason = reason.trim();
     match reason.chars().count() {
         0 => Err(Refusal::Invalid(vec![FieldProblem::new("reason", "it is missing", "say why, in a few words")])),
@@ -333,6 +387,6 @@ fn needed_reason(reason: &str) -> Result<String, Refusal> {
     }
 }
 
-fn unfit(row: &Enrollment, wanted: &str) -> Refusal {
+pub(crate) fn unfit(row: &Enrollment, wanted: &str) -> Refusal {
     Refusal::Conflict(format!("an enrollment that is {} cannot be {}", row.state.name(), wanted.replace('_', " ")))
 }

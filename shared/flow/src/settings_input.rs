@@ -46,6 +46,8 @@ pub struct SettingsInput {
     pub stop_buying: bool,
     /// 0 to 365; 14 when left out.
     pub keep_key_days: Option<u16>,
+    /// What people were told about their keys being kept; left out: no key is kept longer.
+    pub escrow_notice: Option<String>,
     /// 1 to 365; 30 when left out.
     pub validation_days: Option<u16>,
     /// YYYY-MM-DD; what Entra shows as the secret's end.
@@ -91,7 +93,7 @@ pub struct SecretsInput {
 }
 
 /// Every field that the input knows.
-const FIELDS: [&str; 25] = [
+const FIELDS: [&str; 26] = [
     "name",
     "cloud",
     "tenant_id",
@@ -115,6 +117,7 @@ const FIELDS: [&str; 25] = [
     "orders_per_day",
     "stop_buying",
     "keep_key_days",
+    "escrow_notice",
     "validation_days",
     "client_secret_expires",
 ];
@@ -189,6 +192,7 @@ impl SettingsInput {
             },
             stop_buying: self.stop_buying,
             keep_key_days: problems.range("keep_key_days", self.keep_key_days, 14, 0, 365),
+            escrow_notice: self.escrow_notice.as_ref().map(|notice| problems.text("escrow_notice", notice, 2_000)),
             validation_days: problems.range("validation_days", self.validation_days, 30, 1, 365),
             client_secret_expires: problems.date("client_secret_expires", self.client_secret_expires.as_deref()),
         };

@@ -212,6 +212,8 @@ pub struct Change {
     pub claim: Option<ClaimChange>,
     /// Orders that from now on belong to this enrollment. One that belongs to another refuses the change.
     pub references: Vec<String>,
+    /// Orders that from now on belong to nobody. One that belongs to another refuses the change.
+    pub released: Vec<String>,
     /// `None` as content removes the attachment.
     pub attachments: Vec<(Attachment, Option<Vec<u8>>)>,
     /// SHA-256 of the webhook token of this attempt, hexadecimal.
@@ -231,6 +233,7 @@ impl Change {
             happened: vec![happened],
             claim: None,
             references: Vec::new(),
+            released: Vec::new(),
             attachments: Vec::new(),
             hook: None,
             count: None,
@@ -367,6 +370,9 @@ pub struct IntuneRecord {
     pub purpose: Purpose,
     pub not_after: Timestamp,
     pub thumbprint: String,
+    /// When a listing last showed it. One that later listings did not show is gone.
+    #[serde(default)]
+    pub seen_at: Timestamp,
 }
 
 /// Which vendor is paused.

@@ -5,6 +5,7 @@ mod batches;
 mod enrollments;
 mod integrations;
 mod people;
+mod vouchers;
 
 use std::sync::{Arc, OnceLock};
 
@@ -33,6 +34,7 @@ pub(crate) fn routes<P: Platform>(app: &App<P>) -> OpenApiRouter<App<P>> {
         .merge(batches::routes())
         .merge(enrollments::routes())
         .merge(actions::routes())
+        .merge(vouchers::routes())
         .merge(creating)
 }
 

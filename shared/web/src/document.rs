@@ -33,6 +33,7 @@ use crate::problem::{FieldError, ProblemDocument};
         (name = "people", description = "The directory as imported"),
         (name = "batches", description = "A plan with a price, then approved, then run"),
         (name = "enrollments", description = "One person and one certificate, from the request to the Intune record"),
+        (name = "vouchers", description = "Orders that are paid and unused"),
         (name = "session", description = "Signing in"),
         (name = "console", description = "Pages for people"),
         (name = "open", description = "For machines, without a token"),

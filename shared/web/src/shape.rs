@@ -6,6 +6,7 @@ mod enrollment;
 mod integration;
 mod people;
 mod timeline;
+mod voucher;
 mod words;
 
 use ports::Page;
@@ -17,6 +18,7 @@ pub(crate) use enrollment::{Count, Counts, Enrollment};
 pub(crate) use integration::{Integration, PreflightRow, SettingsBody};
 pub(crate) use people::{ImportProgress, Person};
 pub(crate) use timeline::{AuditLine, TimelineEntry};
+pub(crate) use voucher::Voucher;
 pub(crate) use words::{Purpose, Role, StateName};
 
 /// Part of a list.

@@ -35,6 +35,7 @@ pub async fn a_handle_sees_no_row_of_another_integration<P: Platform>(platform: 
         purpose: row.purpose,
         not_after: at(9),
         thumbprint: "00".repeat(20),
+        seen_at: at(0),
     };
     of_a.put_intune_records(&[record]).await?;
     of_a.pause(Vendor::Intune, at(9)).await?;

@@ -66,6 +66,7 @@ macro_rules! suite {
                 a_claim_is_taken_over_by_naming_its_holder_and_freed_by_its_holder_alone,
                 a_refused_change_writes_nothing_at_all,
                 an_order_belongs_to_one_enrollment,
+                an_order_that_its_owner_released_belongs_to_nobody,
                 the_limit_of_the_day_holds_under_contention;
             once:
                 a_state_is_given_out_once,

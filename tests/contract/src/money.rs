@@ -161,6 +161,37 @@ pub async fn an_order_belongs_to_one_enrollment<P: Platform>(platform: &P) -> an
     Ok(())
 }
 
+pub async fn an_order_that_its_owner_released_belongs_to_nobody<P: Platform>(platform: &P) -> anyhow::Result<()> {
+    let (id, rows) = connected(platform).await?;
+    let mut bought = Vec::new();
+    for _ in 0..2 {
+        let requested = step(&rows, &stored(&rows, id).await?, Event::Approved).await?;
+        bought.push(step(&rows, &requested, buying()).await?);
+    }
+    let [owner, other] = bought.as_slice() else { anyhow::bail!("there are two") };
+    let found = Event::PurchaseFound { attempt: 1, reference: "co-1".into(), paid: None };
+    let mut taking = change(owner, found.clone())?;
+    taking.references = vec!["co-1".into()];
+    let owner = done(rows.commit(taking).await?)?;
+
+    let postponed = Event::Postponed { until: at(300), note: "wait".into() };
+    let mut theft = change(other, postponed.clone())?;
+    theft.released = vec!["co-1".into()];
+    let refused = Commit::ReferenceTaken { reference: "co-1".into(), by: owner.id };
+    assert_eq!(rows.commit(theft).await?, refused);
+    assert_eq!(rows.order_owner("co-1").await?, Some(owner.id));
+
+    let mut releasing = change(&owner, postponed)?;
+    releasing.released = vec!["co-1".into(), "co-nobodys".into()];
+    done(rows.commit(releasing).await?)?;
+    assert_eq!(rows.order_owner("co-1").await?, None);
+    let mut taking = change(other, found)?;
+    taking.references = vec!["co-1".into()];
+    done(rows.commit(taking).await?)?;
+    assert_eq!(rows.order_owner("co-1").await?, Some(other.id));
+    Ok(())
+}
+
 pub async fn the_limit_of_the_day_holds_under_contention<P: Platform>(platform: &P) -> anyhow::Result<()> {
     let (id, rows) = connected(platform).await?;
     let limit = 7;

@@ -14,6 +14,7 @@ pub async fn an_intune_record_is_replaced_by_what_was_seen_later<P: Platform>(pl
         purpose: Purpose::Signing,
         not_after: at(0),
         thumbprint: "00".repeat(20),
+        seen_at: at(0),
     };
     assert_eq!(rows.intune_records(person).await?, []);
     rows.put_intune_records(&[record("a", person), record("b", person), record("c", other)]).await?;

@@ -278,6 +278,7 @@ fn enrollment(batch: &Batch, person: PersonId, state: State) -> Enrollment {
         key: KeyFacet::None,
         attempt: 0,
         purchase: None,
+        voucher: None,
         surplus: vec![],
         certificate: None,
         due_at: None,

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
 mod authorize;
+mod batches;
 mod brakes;
 mod directory;
 mod everybody;
@@ -16,6 +17,8 @@ mod plans;
 mod preflight;
 mod unsure;
 mod validation;
+mod vouchers;
+mod ways_out;
 
 use serde_json::Value;
 

@@ -144,6 +144,15 @@ impl World {
         self.operator.post(&format!("/batches/{batch}/approve"), json!({})).await
     }
 
+    /// Approves over the same rows where the price list says something else, and answers why that is refused.
+    pub(crate) async fn approve_at_another_price(&self, batch: &str) -> String {
+        let flow = self.application.at_another_price(&self.vendors);
+        let id = self.operator.integration().parse().unwrap();
+        let by = domain::transition::Actor::Operator { name: "another release".into() };
+        let refused = flow::approve_batch::approve(&flow, id, batch.parse().unwrap(), &by).await;
+        refused.unwrap_err().to_string()
+    }
+
     /// Plans and approves a certificate for everybody.
     pub(crate) async fn order_for_everybody(&self) -> String {
         let batch = self.plan_for_everybody().await;
@@ -184,6 +193,29 @@ impl World {
     /// The operator decides about an enrollment.
     pub(crate) async fn decide(&self, enrollment: &Value, action: &str, body: Value) -> Answer {
         self.operator.post(&format!("/enrollments/{}/{action}", text(&enrollment["id"])), body).await
+    }
+
+    /// The operator decides, and repeats it where a machine was writing the row at that moment.
+    pub(crate) async fn insist(&self, enrollment: &Value, action: &str, body: Value) {
+        let decided = async || {
+            let answer = self.decide(enrollment, action, body.clone()).await;
+            let meanwhile = answer.status == 409 && text(&answer.body["detail"]).contains("changed by somebody else");
+            assert!(answer.status.is_success() || meanwhile, "{action}: {answer:?}");
+            answer.status.is_success()
+        };
+        self.until(action, decided).await;
+    }
+
+    /// Asks to try now until the only enrollment is in this state: a look may be under way that saw nothing yet.
+    pub(crate) async fn keep_trying(&self, state: &str) {
+        let arrives = async || {
+            let row = self.only_enrollment().await;
+            if row["state"] != state {
+                self.decide(&row, "try-now", json!({})).await;
+            }
+            row["state"] == state
+        };
+        self.until(&format!("trying now leads to {state}"), arrives).await;
     }
 
     /// The names of what happened to an enrollment, oldest first.

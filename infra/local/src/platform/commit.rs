@@ -48,6 +48,13 @@ pub(super) fn commit(transaction: &Transaction<'_>, scope: IntegrationId, change
             params![Text(scope), reference, Text(id)],
         )?;
     }
+    for reference in &change.released {
+        execute(
+            transaction,
+            "DELETE FROM orders WHERE integration = ?1 AND reference = ?2 AND enrollment = ?3",
+            params![Text(scope), reference, Text(id)],
+        )?;
+    }
     for (kind, content) in &change.attachments {
         write_attachment(transaction, scope, id, *kind, content.as_deref())?;
     }
@@ -98,7 +105,7 @@ fn refusal(transaction: &Transaction<'_>, scope: IntegrationId, change: &Change)
     {
         return Ok(Some(Commit::ClaimTaken { by: holder }));
     }
-    for reference in &change.references {
+    for reference in change.references.iter().chain(&change.released) {
         match enrollments::order_owner(transaction, scope, reference)? {
             Some(by) if by != id => {
                 let reference = reference.clone();

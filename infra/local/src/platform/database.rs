@@ -3,7 +3,6 @@
 //! Every write is one transaction that begins IMMEDIATE, so that what it read cannot change before it commits.
 
 use std::{
-    fs::File,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -13,7 +12,7 @@ use ports::PlatformError;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::OpenError;
+use super::{DirectoryLock, OpenError};
 
 pub(super) type Fault = Box<dyn std::error::Error + Send + Sync>;
 pub(super) type Outcome<T> = Result<T, Fault>;
@@ -26,12 +25,12 @@ struct Shared {
     readers: Mutex<Vec<Connection>>,
     idle_readers: Arc<Semaphore>,
     /// Held while any part of the platform lives. Last, so that the connections are closed before it is given up.
-    _directory_lock: File,
+    _directory_lock: DirectoryLock,
 }
 
 impl Database {
     /// Takes over the writing connection that [`connect_writer`] made, and opens the readers beside it.
-    pub(super) fn new(path: &Path, writer: Connection, directory_lock: File) -> Result<Self, OpenError> {
+    pub(super) fn new(path: &Path, writer: Connection, directory_lock: DirectoryLock) -> Result<Self, OpenError> {
         let readers = (0..READERS).map(|_| connect_reader(path)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self(Arc::new(Shared {
             writer: Arc::new(tokio::sync::Mutex::new(writer)),
@@ -248,7 +247,7 @@ mod tests {
     #[tokio::test]
     async fn a_write_that_fails_or_panics_leaves_nothing_and_the_next_one_works() {
         let file = file();
-        let lock = File::open(file.path()).expect("readable");
+        let lock = DirectoryLock(std::fs::File::open(file.path()).expect("readable"));
         let writer = connect_writer(file.path()).expect("a new database");
         let database = Database::new(file.path(), writer, lock).expect("readers");
         let insert = "INSERT INTO idempotency (key, body_hash, expires_at) VALUES ('k', 'h', 1)";

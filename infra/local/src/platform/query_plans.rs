@@ -104,6 +104,7 @@ async fn walk(platform: &LocalPlatform) -> Result<(), PlatformError> {
         purpose: Purpose::General,
         not_after: NOW,
         thumbprint: "t".into(),
+        seen_at: NOW,
     };
     rows.put_intune_records(&[record]).await?;
     rows.intune_records(person.id).await?;

@@ -119,6 +119,10 @@ fn parts(
         let owned = item(Key::order(scope, reference), [("holder", string(id))]);
         parts.push((Part::Reference(reference.clone()), table.put_part(owned, held_by(id, None))?));
     }
+    for reference in change.released.iter().collect::<BTreeSet<_>>() {
+        let free = table.delete_part(&Key::order(scope, reference), held_by(id, None))?;
+        parts.push((Part::Reference(reference.clone()), free));
+    }
     if let Some(counter) = change.count {
         // There is no row before the first purchase, which a limit of none forbids too.
         let below = match counter.limit {

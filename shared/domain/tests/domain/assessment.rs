@@ -46,6 +46,7 @@ fn settings() -> Settings {
         keep_key_days: 14,
         validation_days: 30,
         client_secret_expires: None,
+        escrow_notice: None,
     }
 }
 

@@ -1,11 +1,12 @@
 //! Any list of events, in any order, leaves a row that makes sense.
 
 use domain::{
-    Enrollment, State,
+    Enrollment, Purpose, State,
     enrollment::{CaFacet, IntuneFacet, KeyFacet, StateName},
     step::{Step, plan},
     transition::{Event, apply},
 };
+use jiff::SignedDuration;
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use crate::samples::{at, events, happened, planned, rows};
@@ -60,6 +61,15 @@ fn legal(row: &Enrollment) {
     if state.needs_a_person() && row.key != KeyFacet::Sealed {
         assert_eq!(row.due_at, None, "{state}: nothing happens by itself");
     }
+    if let Some(voucher) = &row.voucher {
+        assert!(matches!(state, S::Requested | S::Blocked), "{state}: a given order is used, or given back");
+        assert!(!row.surplus.contains(&voucher.reference), "{state}: an order is not its own surplus");
+        assert_ne!(plan(row, at(0)), Step::LookUp);
+    }
+    if row.key == KeyFacet::Escrowed {
+        assert_ne!(row.purpose, Purpose::Signing, "{state}: a key that signs is never kept");
+        assert!(row.certificate.is_some(), "{state}: a key without a certificate reads no mail");
+    }
     if let Some(purchase) = &row.purchase {
         assert!(!row.surplus.contains(&purchase.reference), "{state}: an order is not its own surplus");
     }
@@ -99,15 +109,24 @@ proptest! {
         let mut paid: Vec<String> = Vec::new();
         for event in list {
             let reference = match &event {
-                Event::PurchaseFound { reference, .. } => Some(reference.clone()),
+                Event::PurchaseFound { reference, .. } | Event::VoucherGiven { reference, .. } => {
+                    Some(reference.clone())
+                }
+                _ => None,
+            };
+            let released = match &event {
+                Event::OrderReleased { reference, .. } => Some(reference.clone()),
+                // It was given to this enrollment, which gives it back unused.
+                Event::Cancelled { .. } => row.voucher.as_ref().map(|voucher| voucher.reference.clone()),
                 _ => None,
             };
             if let Ok(next) = apply(&row, &happened(event)) {
                 row = next;
                 paid.extend(reference);
+                paid.retain(|reference| Some(reference) != released.as_ref());
             }
             for reference in &paid {
-                let known = row.purchase.as_ref().is_some_and(|purchase| purchase.reference == *reference);
+                let known = [&row.purchase, &row.voucher].into_iter().flatten().any(|order| order.reference == *reference);
                 prop_assert!(known || row.surplus.contains(reference), "{reference} was paid and is lost");
             }
         }
@@ -169,6 +188,42 @@ fn an_order_of_an_attempt_that_was_ruled_out_is_surplus() {
     let row = apply(&second, &happened(found)).expect("accepted");
     assert_eq!(row.state.name(), StateName::Buying);
     assert_eq!(row.surplus, ["co-late"]);
+}
+
+#[test]
+fn only_keys_that_decrypt_are_escrowed() {
+    let imported = rows().into_iter().find(|(name, _)| *name == StateName::Imported).expect("an imported row").1;
+    for purpose in Purpose::ALL {
+        let row = Enrollment { purpose, ..imported.clone() };
+        let escrowed = apply(&row, &happened(Event::KeyEscrowed)).map(|row| (row.key, row.due_at));
+        match purpose {
+            Purpose::General | Purpose::Encryption => assert_eq!(escrowed, Ok((KeyFacet::Escrowed, None))),
+            Purpose::Signing => assert!(escrowed.is_err(), "{purpose}"),
+        }
+    }
+}
+
+#[test]
+fn an_escrowed_key_can_be_imported_again() {
+    let imported = rows().into_iter().find(|(name, _)| *name == StateName::Imported).expect("an imported row").1;
+    let again = crate::samples::after(&imported, [Event::KeyEscrowed, Event::ImportRequestedAgain]);
+    assert_eq!((again.state.name(), again.key), (StateName::Issued, KeyFacet::Sealed));
+}
+
+#[test]
+fn a_validation_of_three_days_needs_a_person() {
+    let validating = rows().into_iter().find(|(name, _)| *name == StateName::Validating).expect("a row").1;
+    let State::Validating { since, .. } = validating.state else { unreachable!("it is validating") };
+    let looked_at = |after| {
+        let happened = domain::transition::Happened {
+            at: since + after,
+            ..happened(Event::StillValidating { status: "validating, please wait".into() })
+        };
+        apply(&validating, &happened).expect("accepted").needs_a_person()
+    };
+    let three_days = SignedDuration::from_hours(72);
+    assert!(!looked_at(three_days - SignedDuration::from_secs(1)));
+    assert!(looked_at(three_days));
 }
 
 #[test]

@@ -35,6 +35,7 @@ pub(crate) fn planned(number: u128) -> Enrollment {
         key: Default::default(),
         attempt: 0,
         purchase: None,
+        voucher: None,
         surplus: vec![],
         certificate: None,
         due_at: None,
@@ -56,11 +57,12 @@ pub(crate) fn certificate() -> Certificate {
         not_before: START,
         not_after: START + SignedDuration::from_hours(365 * 24),
         notes: vec![],
+        address_accepted: false,
     }
 }
 
-/// One event of every kind; those whose meaning depends on a value come with each value.
-pub(crate) fn events() -> Vec<Event> {
+/// One event of every kind of the first release; those whose meaning depends on a value come with each value.
+pub(crate) fn first_events() -> Vec<Event> {
     let found = |attempt, reference: &str| Event::PurchaseFound {
         attempt,
         reference: reference.into(),
@@ -108,12 +110,38 @@ pub(crate) fn events() -> Vec<Event> {
     ]
 }
 
+/// One event of every kind that came after the first release.
+pub(crate) fn later_events() -> Vec<Event> {
+    let released = |reference: &str| Event::OrderReleased { reference: reference.into(), reason: "left".into() };
+    vec![
+        Event::GivenUp { reason: "left".into() },
+        released("co-1"),
+        released("co-2"),
+        Event::VoucherGiven { reference: "co-7".into(), paid: Some(Money(3_800)) },
+        Event::VoucherUsed,
+        Event::KeyEscrowed,
+    ]
+}
+
+/// Every kind of event.
+pub(crate) fn events() -> Vec<Event> {
+    [first_events(), later_events()].concat()
+}
+
 pub(crate) fn happened(what: Event) -> Happened {
     Happened { at: at(10), by: Actor::step("test"), what, request_ids: vec![] }
 }
 
 pub(crate) fn after(row: &Enrollment, events: impl IntoIterator<Item = Event>) -> Enrollment {
     events.into_iter().fold(row.clone(), |row, event| apply(&row, &happened(event)).expect("a legal walk"))
+}
+
+/// Rows with what came after the first release.
+pub(crate) fn later_rows() -> Vec<(StateName, Enrollment)> {
+    let given = Event::VoucherGiven { reference: "co-7".into(), paid: Some(Money(3_800)) };
+    let row = after(&planned(1), [Event::Approved, given]);
+    let used = after(&row, [Event::VoucherUsed]);
+    vec![(StateName::Requested, row), (StateName::Bought, used)]
 }
 
 /// A row of every state, each reached by a legal walk; Failed comes once for each stage.

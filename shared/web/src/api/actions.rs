@@ -1,17 +1,17 @@
 //! What a person decides about one enrollment.
 
 use axum::{Json, extract::State};
-use domain::{EnrollmentId, IntegrationId};
-use flow::{FieldProblem, resolve};
+use domain::{BatchId, EnrollmentId, IntegrationId};
+use flow::{FieldProblem, import_again, resolve};
 use ports::Platform;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     App,
     document::{ChangeProblems, Problems},
-    input::{By, Fields, Ids},
+    input::{By, Fields, Ids, value},
     problem::Problem,
     routes::handlers,
     shape::Enrollment,
@@ -26,7 +26,10 @@ pub(super) fn routes<P: Platform>() -> OpenApiRouter<App<P>> {
         .routes(handlers!(P: revoke))
         .routes(handlers!(P: fetch_again))
         .routes(handlers!(P: retry))
-        .routes(handlers!(P: import_again))
+        .routes(handlers!(P: give_up))
+        .routes(handlers!(P: try_now))
+        .routes(handlers!(P: import_again_one))
+        .routes(handlers!(P: import_again_many))
         .routes(handlers!(P: resend_validation))
 }
 
@@ -156,14 +159,83 @@ async fn retry<P: Platform>(State(app): State<App<P>>, Ids((id, enrollment)): On
     Ok(Json(resolve::retry(&app.flow, id, enrollment, &by).await?.into()))
 }
 
-/// Write the Intune record again, while the sealed key is kept
+/// Give up what failed, or a validation that nobody ends
+///
+/// A certificate is revoked at SSL.com first; an order without one stays paid there.
 #[utoipa::path(
-    post, path = "/api/integrations/{id}/enrollments/{enrollment}/import-again", tag = "enrollments",
+    post, path = "/api/integrations/{id}/enrollments/{enrollment}/give-up", tag = "enrollments",
+    security(("bearer" = ["approver"])), params(("id" = Uuid, Path), ("enrollment" = Uuid, Path)),
+    request_body = Reason,
+    responses((status = OK, body = Enrollment), Problems, ChangeProblems),
+)]
+async fn give_up<P: Platform>(
+    State(app): State<App<P>>,
+    Ids((id, enrollment)): One,
+    By(by): By,
+    Fields(input): Fields<Reason>,
+) -> Changed {
+    Ok(Json(resolve::give_up(&app.flow, id, enrollment, &input.reason, &by).await?.into()))
+}
+
+/// Try now what a machine waits for
+#[utoipa::path(
+    post, path = "/api/integrations/{id}/enrollments/{enrollment}/try-now", tag = "enrollments",
     security(("bearer" = ["operator"])), params(("id" = Uuid, Path), ("enrollment" = Uuid, Path)),
     responses((status = OK, body = Enrollment), Problems, ChangeProblems),
 )]
-async fn import_again<P: Platform>(State(app): State<App<P>>, Ids((id, enrollment)): One, By(by): By) -> Changed {
-    Ok(Json(resolve::import_again(&app.flow, id, enrollment, &by).await?.into()))
+async fn try_now<P: Platform>(State(app): State<App<P>>, Ids((id, enrollment)): One, By(by): By) -> Changed {
+    Ok(Json(resolve::try_now(&app.flow, id, enrollment, &by).await?.into()))
+}
+
+/// Write the Intune record again, while the sealed key is kept
+#[utoipa::path(
+    post, path = "/api/integrations/{id}/enrollments/{enrollment}/import-again", tag = "enrollments",
+    operation_id = "import_again",
+    security(("bearer" = ["operator"])), params(("id" = Uuid, Path), ("enrollment" = Uuid, Path)),
+    responses((status = OK, body = Enrollment), Problems, ChangeProblems),
+)]
+async fn import_again_one<P: Platform>(State(app): State<App<P>>, Ids((id, enrollment)): One, By(by): By) -> Changed {
+    Ok(Json(import_again::one(&app.flow, id, enrollment, &by).await?.into()))
+}
+
+/// Whose records are written again, and where to go on.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+struct ImportAgain {
+    /// Only this batch; left out: everybody.
+    #[schema(value_type = Option<Uuid>)]
+    batch: Option<String>,
+    /// `next` of the answer before.
+    after: Option<String>,
+}
+
+/// What one call did. While there is a `next`, it is sent again as `after`.
+#[derive(Serialize, ToSchema)]
+struct ImportingAgain {
+    requested: u64,
+    /// Their key is destroyed: only a new certificate helps.
+    without_key: u64,
+    next: Option<String>,
+}
+
+/// Write the Intune records of a batch, or of everybody, again
+///
+/// A hundred at a time, to the connector key and with the PFX profile of the settings as they are now.
+#[utoipa::path(
+    post, path = "/api/integrations/{id}/import-again", tag = "enrollments", operation_id = "import_all_again",
+    security(("bearer" = ["operator"])), params(("id" = Uuid, Path)), request_body = ImportAgain,
+    responses((status = OK, body = ImportingAgain), Problems, ChangeProblems),
+)]
+async fn import_again_many<P: Platform>(
+    State(app): State<App<P>>,
+    Ids(id): Ids<IntegrationId>,
+    By(by): By,
+    Fields(input): Fields<ImportAgain>,
+) -> Result<Json<ImportingAgain>, Problem> {
+    let batch = value::<BatchId>("batch", input.batch.as_deref(), "use the id of a batch")?;
+    let part = import_again::many(&app.flow, id, batch, input.after, &by).await?;
+    let import_again::Requested { requested, without_key, next } = part;
+    Ok(Json(ImportingAgain { requested, without_key, next }))
 }
 
 /// Have SSL.com send its mail to the mailbox once more

@@ -31,7 +31,7 @@ pub(crate) struct Enrollment {
     state: StateName,
     /// The state in a sentence.
     says: String,
-    /// Whether it waits for a person rather than for a machine.
+    /// Whether somebody has to look at it: it waits for a person, a second order was paid, or it validates for days.
     needs_a_person: bool,
     /// Why it waits, if it does.
     note: Option<String>,
@@ -124,6 +124,7 @@ impl From<domain::Enrollment> for Enrollment {
         let names = [subject.given_name.as_deref(), subject.surname.as_deref()];
         let name = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
         let state = enrollment.state.name();
+        let needs_a_person = enrollment.needs_a_person();
         Self {
             id: enrollment.id.0,
             batch: enrollment.batch.0,
@@ -137,7 +138,7 @@ impl From<domain::Enrollment> for Enrollment {
             replaces: enrollment.replaces.map(|id| id.0),
             state: state.into(),
             says: sentence(&enrollment.state),
-            needs_a_person: state.needs_a_person(),
+            needs_a_person,
             note: enrollment.note,
             candidates: match enrollment.state {
                 State::Unsure { candidates, .. } => candidates,

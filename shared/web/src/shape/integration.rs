@@ -92,6 +92,9 @@ pub(crate) struct SettingsFields {
     /// Days for which the sealed key is kept after the import.
     #[schema(required = false, maximum = 365)]
     keep_key_days: u16,
+    /// What people were told about their keys being kept. With it, keys for encryption and general purpose stay sealed
+    /// after those days; `null`: every key is destroyed then.
+    escrow_notice: Option<String>,
     /// Days after which validation is given up.
     #[schema(required = false, minimum = 1, maximum = 365)]
     validation_days: u16,
@@ -201,6 +204,7 @@ impl From<Settings> for SettingsFields {
             orders_per_day: settings.limits.per_day,
             stop_buying: settings.stop_buying,
             keep_key_days: settings.keep_key_days,
+            escrow_notice: settings.escrow_notice,
             validation_days: settings.validation_days,
             client_secret_expires: settings.client_secret_expires,
         }
@@ -266,6 +270,7 @@ mod tests {
             limits: Limits::default(),
             stop_buying: true,
             keep_key_days: 1,
+            escrow_notice: Some(text()),
             validation_days: 2,
             client_secret_expires: Some(jiff::civil::date(2027, 6, 1)),
         }

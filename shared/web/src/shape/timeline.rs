@@ -59,7 +59,12 @@ impl From<AuditEntry> for AuditLine {
 
 fn detail(event: &Event) -> Option<String> {
     let text = match event {
-        Event::Cancelled { reason } | Event::HoldAccepted { reason, .. } => reason.clone(),
+        Event::Cancelled { reason } | Event::HoldAccepted { reason, .. } | Event::GivenUp { reason } => reason.clone(),
+        Event::OrderReleased { reference, reason } => format!("order {reference}: {reason}"),
+        Event::VoucherGiven { reference, paid } => {
+            let paid = paid.map(|paid| format!(", {paid} paid")).unwrap_or_default();
+            format!("order {reference}{paid}")
+        }
         Event::BuyingStarted { deadline } => format!("until {deadline}"),
         Event::AnswerUnclear { note } => note.clone(),
         Event::PurchaseRefused { cause } => cause.to_string(),
@@ -91,6 +96,8 @@ fn detail(event: &Event) -> Option<String> {
         | Event::ImportRequestedAgain
         | Event::Retried
         | Event::KeyDestroyed
+        | Event::KeyEscrowed
+        | Event::VoucherUsed
         | Event::CertificateRevoked
         | Event::CertificateEnded
         | Event::RemovalStarted

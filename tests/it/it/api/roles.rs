@@ -31,8 +31,10 @@ GET /api/integrations/{id}/people/import viewer
 GET /api/integrations/{id}/people/{person} viewer
 GET /api/integrations/{id}/preflight viewer
 GET /api/integrations/{id}/products viewer
+GET /api/integrations/{id}/vouchers viewer
 GET /api/session viewer
 POST /api/integrations admin
+POST /api/integrations/{id}/after-restore admin
 POST /api/integrations/{id}/authorize admin
 POST /api/integrations/{id}/batches operator
 POST /api/integrations/{id}/batches/{batch}/abandon operator
@@ -41,12 +43,17 @@ POST /api/integrations/{id}/batches/{batch}/resume approver
 POST /api/integrations/{id}/enrollments/{enrollment}/accept approver
 POST /api/integrations/{id}/enrollments/{enrollment}/cancel approver
 POST /api/integrations/{id}/enrollments/{enrollment}/fetch-again approver
+POST /api/integrations/{id}/enrollments/{enrollment}/give-order approver
+POST /api/integrations/{id}/enrollments/{enrollment}/give-up approver
 POST /api/integrations/{id}/enrollments/{enrollment}/import-again operator
+POST /api/integrations/{id}/enrollments/{enrollment}/release-order approver
 POST /api/integrations/{id}/enrollments/{enrollment}/resend-validation operator
 POST /api/integrations/{id}/enrollments/{enrollment}/resolve approver
 POST /api/integrations/{id}/enrollments/{enrollment}/retry operator
 POST /api/integrations/{id}/enrollments/{enrollment}/revoke approver
+POST /api/integrations/{id}/enrollments/{enrollment}/try-now operator
 POST /api/integrations/{id}/enrollments/{enrollment}/unblock approver
+POST /api/integrations/{id}/import-again operator
 POST /api/integrations/{id}/people/import operator
 PUT /api/integrations/{id} admin
 PUT /api/integrations/{id}/stop-buying admin
@@ -129,6 +136,9 @@ async fn nothing_tells_whether_an_id_exists_in_another_integration() {
         ("accept", json!({ "reason": "test" })),
         ("revoke", json!({ "reason": "test" })),
         ("resolve", json!({ "not_bought": true })),
+        ("give-up", json!({ "reason": "test" })),
+        ("give-order", json!({ "order": "co-1" })),
+        ("release-order", json!({ "order": "co-1", "reason": "test" })),
     ]);
     let mut tried = 0;
     for operation in operations(&server).await {

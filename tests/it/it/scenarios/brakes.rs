@@ -94,3 +94,33 @@ async fn a_plan_over_the_limit_of_one_batch_is_not_approved() {
     assert_eq!(refused, "the plan holds 3 orders; this integration allows 2 in one batch");
     assert_eq!(world.states(&batch).await, [("planned".to_owned(), 3)].into());
 }
+
+/// As many as are on their way when the switch is read may still arrive, and not one more.
+#[tokio::test]
+async fn after_the_switch_no_more_orders_are_placed_than_were_in_flight() {
+    const PEOPLE: u64 = 200;
+    let timing = Timing::default();
+    let in_flight = timing.purchases_at_once as u64;
+    let world = World::of(Setting { people: PEOPLE as usize, timing, ..Setting::default() }).await;
+    let batch = world.order_for_everybody().await;
+    world.sslcom().until(|sslcom| sslcom.till().purchases >= PEOPLE / 4).await;
+    switch_buying(&world, json!({ "stopped": true })).await;
+    let at_the_switch = world.sslcom().calls("sslcom.create");
+    assert!(at_the_switch < PEOPLE, "the switch came in the middle");
+
+    let rests = async || {
+        let states = world.states(&batch).await;
+        let of = |state: &str| states.get(state).copied().unwrap_or_default();
+        of("imported") + of("requested") == PEOPLE && of("requested") > 0
+    };
+    world.until("what was paid is finished and the rest waits", rests).await;
+    let placed = world.sslcom().calls("sslcom.create");
+    assert!(placed <= at_the_switch + in_flight, "{placed} orders, {at_the_switch} of them before the switch");
+    assert_eq!(world.purchases(), placed);
+
+    switch_buying(&world, json!({ "stopped": false })).await;
+    world.pass(SignedDuration::from_mins(6));
+    world.until_states(&batch, [("imported", PEOPLE)]).await;
+    world.everybody_has_one(PEOPLE).await;
+    assert_eq!(world.sslcom().calls("sslcom.create"), PEOPLE);
+}

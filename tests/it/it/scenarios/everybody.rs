@@ -70,6 +70,25 @@ async fn every_purpose_and_profile_is_imported_with(key_algorithm: &str) {
     assert!(world.deliveries().iter().all(|delivery| matches!(delivery.outcome, Outcome::Delivered { .. })));
 }
 
+#[tokio::test]
+async fn a_changed_pfx_profile_reaches_a_record_by_importing_it_again() {
+    let mut world = World::with_people(2).await;
+    let batch = world.order_for_everybody().await;
+    world.until_states(&batch, [("imported", 2)]).await;
+    world.everybody_has_one(2).await;
+    let profiles = |world: &World| -> Vec<_> {
+        world.microsoft().records().iter().map(|record| opened(world, record).profile).collect()
+    };
+    world.change_settings(json!({ "pfx_profile": "modern" })).await;
+    assert_eq!(profiles(&world), [Profile::Compatible; 2], "a record is as it was imported");
+    world.operator.post("/import-again", json!({})).await.done();
+    world.until("both are written again", async || world.microsoft().calls("graph.pfx_update") == 2).await;
+    world.until_states(&batch, [("imported", 2)]).await;
+    assert_eq!(profiles(&world), [Profile::Modern; 2]);
+    world.microsoft().settled().await;
+    assert_eq!((world.microsoft().failed_count(), world.purchases()), (0, 2));
+}
+
 fn opened(world: &World, record: &Record) -> Pfx {
     let connector = world.microsoft().connector();
     let password = connector.decrypt(

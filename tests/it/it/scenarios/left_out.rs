@@ -56,6 +56,23 @@ async fn whoever_has_a_record_of_another_tool_is_left_out() {
     assert_eq!(world.batch(&signing).await["planned"], 2);
 }
 
+/// Who comes from another tool has its record removed first, and is enrolled then.
+#[tokio::test]
+async fn whose_record_of_another_tool_was_removed_is_enrolled() {
+    let world = World::with_people(2).await;
+    let covered = world.microsoft().directory().people()[0].id;
+    world.vendors.import_with_another_tool(covered).await;
+    let before = world.plan_for_everybody().await;
+    assert_eq!(world.batch(&before).await["planned"], 1);
+    let [record] = world.microsoft().records().try_into().unwrap();
+    world.vendors.remove_with_another_tool(&record.id).await;
+    // Clocks of different machines may differ by minutes.
+    world.pass(jiff::SignedDuration::from_mins(6));
+    let batch = world.order_for_everybody().await;
+    world.until_states(&batch, [("imported", 2)]).await;
+    world.everybody_has_one(2).await;
+}
+
 #[tokio::test]
 async fn whoever_is_enrolled_already_is_left_out_of_the_next_plan() {
     let world = World::with_people(2).await;

@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use serde_json::json;
+use sim::directory::Removal;
 
 use crate::world::{Setting, World, text};
 
@@ -45,4 +46,54 @@ async fn a_plan_that_was_given_up_is_not_approved() {
     world.operator.post(&format!("/batches/{batch}/abandon"), json!({})).await.done();
     assert_eq!(world.approve(&batch).await.refused(409), "the plan is not ready: it is abandoned");
     assert_eq!(world.purchases(), 0);
+}
+
+#[tokio::test]
+async fn a_plan_is_void_when_its_price_is_no_longer_the_deployments() {
+    let world = World::with_people(1).await;
+    let batch = world.plan_for_everybody().await;
+    let refused = world.approve_at_another_price(&batch).await;
+    assert_eq!(refused, "the settings or prices changed after the plan was made; make a new one");
+    assert_eq!(world.states(&batch).await, [("planned".to_owned(), 1)].into());
+    world.approve(&batch).await.done();
+    world.until_states(&batch, [("imported", 1)]).await;
+}
+
+#[tokio::test]
+async fn who_left_since_the_plan_drops_out_of_it() {
+    let world = World::with_people(3).await;
+    let batch = world.plan_for_everybody().await;
+    let directory = world.microsoft().directory();
+    let people = directory.people();
+    directory.delete(people[0].id, Removal::Restorable);
+    directory.disable(people[1].id);
+    world.import().await;
+    world.approve(&batch).await.done();
+    world.until_states(&batch, [("imported", 1), ("cancelled", 2)]).await;
+    world.everybody_has_one(1).await;
+}
+
+/// A month before its end a certificate is bought again, by whichever of two plans comes first.
+#[tokio::test]
+async fn a_certificate_near_its_end_is_replaced_once() {
+    let world = World::with_people(2).await;
+    let first = world.order_for_everybody().await;
+    world.until_states(&first, [("imported", 2)]).await;
+    world.pass(SignedDuration::from_hours(24 * 334));
+    let early = world.plan_for_everybody().await;
+    assert_eq!(world.batch(&early).await["planned"], 0, "31 days before the end it is too early");
+    world.pass(SignedDuration::from_hours(24 * 2));
+    let (one, other) = (world.plan_for_everybody().await, world.plan_for_everybody().await);
+    for batch in [&one, &other] {
+        assert_eq!(world.batch(batch).await["planned"], 2);
+        world.approve(batch).await.done();
+    }
+    let ends = async || {
+        let (one, other) = (world.states(&one).await, world.states(&other).await);
+        let sum = |state: &str| one.get(state).unwrap_or(&0) + other.get(state).unwrap_or(&0);
+        (sum("imported"), sum("cancelled")) == (2, 2)
+    };
+    world.until("one of both buys for each", ends).await;
+    assert_eq!(world.purchases(), 4);
+    assert_eq!(world.microsoft().records().len(), 4, "the record before stays, so that old mail can be read");
 }

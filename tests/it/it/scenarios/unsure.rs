@@ -1,5 +1,6 @@
 //! An order's answer was lost and the order cannot be found: a person decides, and nothing is bought in the meantime.
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use sim::{
     faults::Fault,
@@ -15,6 +16,8 @@ async fn unsure(people: usize, behaviour: Behaviour) -> (World, String) {
     let world = World::of(Setting { people, shop, ..Setting::default() }).await;
     world.sslcom().faults().once_per("sslcom.create", enrollment_of_order, Fault::LoseAnswer);
     let batch = world.order_for_everybody().await;
+    world.sslcom().until(|sslcom| sslcom.calls("sslcom.create") == people as u64).await;
+    world.pass(SignedDuration::from_secs(5));
     world.until_states(&batch, [("unsure", people as u64)]).await;
     assert_eq!((world.purchases(), world.sslcom().calls("sslcom.create")), (people as u64, people as u64));
     (world, batch)

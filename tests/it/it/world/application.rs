@@ -37,6 +37,8 @@ pub(crate) struct Timing {
     pub(crate) purchases_at_once: usize,
     /// From one look at a validation to the next.
     pub(crate) poll_after: SignedDuration,
+    /// Every wait is the one of production, for tests that let the time pass themselves.
+    pub(crate) as_in_production: bool,
 }
 
 impl Default for Timing {
@@ -45,6 +47,7 @@ impl Default for Timing {
             create_timeout: Duration::from_secs(20),
             purchases_at_once: 4,
             poll_after: SignedDuration::from_millis(50),
+            as_in_production: false,
         }
     }
 }
@@ -60,7 +63,7 @@ impl Application {
     ) -> Self {
         let clock = MovableClock::default();
         let platform = LocalPlatform::open(data, clock.as_clock()).unwrap();
-        let deployment = deployment(redirect_uri, public_url, timing.poll_after);
+        let deployment = deployment(redirect_uri, public_url, &timing);
         let endpoints = vendors.endpoints(timing.create_timeout);
         let flow = Flow::new(platform.clone(), endpoints, deployment, clock.as_clock()).unwrap();
         let token = web::ApiToken::from_hex("operator", &pki::sha256_hex(TOKEN.as_bytes()), Role::Admin).unwrap();
@@ -73,28 +76,45 @@ impl Application {
         let running = runner::start(&platform, &flow, router, listener, &clock.as_clock(), pace);
         Self { flow, clock, _running: running }
     }
+
+    /// The steps of a release whose price list says something else, over the same platform.
+    pub(crate) fn at_another_price(&self, vendors: &Vendors) -> Flow<LocalPlatform> {
+        let deployment = Deployment { products: products(PRICE_CENTS + 100), ..self.flow.deployment().clone() };
+        let endpoints = vendors.endpoints(Timing::default().create_timeout);
+        Flow::new(self.flow.platform().clone(), endpoints, deployment, self.clock.as_clock()).unwrap()
+    }
 }
 
-fn deployment(redirect_uri: &str, public_url: Option<String>, poll_after: SignedDuration) -> Deployment {
+fn deployment(redirect_uri: &str, public_url: Option<String>, timing: &Timing) -> Deployment {
+    let milliseconds = |list: [i64; 3]| list.map(SignedDuration::from_millis).to_vec();
+    let production = Deployment {
+        public_url: public_url.map(|url| url.parse().unwrap()),
+        redirect_url: redirect_uri.parse().unwrap(),
+        products: products(PRICE_CENTS),
+        ..Deployment::default()
+    };
+    if timing.as_in_production {
+        return production;
+    }
+    Deployment {
+        purchase_window: SignedDuration::from_secs(20),
+        quiet_time: SignedDuration::from_secs(4),
+        look_up_after: milliseconds([50, 100, 200]),
+        poll_after: vec![timing.poll_after],
+        read_back_after: milliseconds([0, 50, 100]),
+        retry_after: SignedDuration::from_millis(50),
+        ..production
+    }
+}
+
+fn products(price_cents: u64) -> sslcom::ProductTable {
     let products = json!([{
         "code": PRODUCT,
         "label": "Personal ID + Organization (IV+OV) S/MIME",
         "certificate_type": "sponsor",
-        "offers": [{ "days": 365, "price_cents": PRICE_CENTS }],
+        "offers": [{ "days": 365, "price_cents": price_cents }],
     }]);
-    let milliseconds = |list: [i64; 3]| list.map(SignedDuration::from_millis).to_vec();
-    Deployment {
-        public_url: public_url.map(|url| url.parse().unwrap()),
-        redirect_url: redirect_uri.parse().unwrap(),
-        products: serde_json::from_value(products).unwrap(),
-        purchase_window: SignedDuration::from_secs(20),
-        quiet_time: SignedDuration::from_secs(4),
-        look_up_after: milliseconds([50, 100, 200]),
-        poll_after: vec![poll_after],
-        read_back_after: milliseconds([0, 50, 100]),
-        retry_after: SignedDuration::from_millis(50),
-        ..Deployment::default()
-    }
+    serde_json::from_value(products).unwrap()
 }
 
 /// The time, and what a test let pass besides.

@@ -162,17 +162,8 @@ impl Vendors {
 
     /// Another tool imports a record for this person, as the organisation's app.
     pub(crate) async fn import_with_another_tool(&self, person: Uuid) {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let app = &self.organisation;
-        let entra = format!("{}/{}/oauth2/v2.0/token", self.microsoft.entra_base_url(), app.tenant_id);
-        let token = http.post(entra).form(&[
-            ("grant_type", "client_credentials"),
-            ("client_id", &app.client_id),
-            ("client_secret", &app.client_secret),
-            ("scope", "https://graph.microsoft.com/.default"),
-        ]);
-        let token: Value = token.send().await.unwrap().json().await.unwrap();
-        let records = format!("{}/beta/deviceManagement/userPfxCertificates", self.microsoft.graph_base_url());
+        let (http, token) = self.another_tools_token().await;
+        let records = self.records_url();
         let connector = self.microsoft.connector();
         let now = Timestamp::now();
         let record = json!({
@@ -187,9 +178,34 @@ impl Vendors {
             "encryptedPfxBlob": STANDARD.encode([0x30, 0x00]),
             "encryptedPfxPassword": STANDARD.encode([7; 256]),
         });
-        let posted = http.post(records).bearer_auth(token["access_token"].as_str().unwrap()).json(&record);
+        let posted = http.post(records).bearer_auth(token).json(&record);
         let posted = posted.send().await.unwrap();
         assert!(posted.status().is_success(), "{}", posted.text().await.unwrap());
+    }
+
+    /// Somebody removes this record from Intune.
+    pub(crate) async fn remove_with_another_tool(&self, record: &str) {
+        let (http, token) = self.another_tools_token().await;
+        let removed = http.delete(format!("{}/{record}", self.records_url())).bearer_auth(token).send().await.unwrap();
+        assert!(removed.status().is_success(), "{}", removed.text().await.unwrap());
+    }
+
+    fn records_url(&self) -> String {
+        format!("{}/beta/deviceManagement/userPfxCertificates", self.microsoft.graph_base_url())
+    }
+
+    async fn another_tools_token(&self) -> (reqwest::Client, String) {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let app = &self.organisation;
+        let entra = format!("{}/{}/oauth2/v2.0/token", self.microsoft.entra_base_url(), app.tenant_id);
+        let token = http.post(entra).form(&[
+            ("grant_type", "client_credentials"),
+            ("client_id", &app.client_id),
+            ("client_secret", &app.client_secret),
+            ("scope", "https://graph.microsoft.com/.default"),
+        ]);
+        let token: Value = token.send().await.unwrap().json().await.unwrap();
+        (http, token["access_token"].as_str().unwrap().to_owned())
     }
 }
 

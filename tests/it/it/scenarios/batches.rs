@@ -1,0 +1,81 @@
+//! The end of a batch.
+
+use serde_json::json;
+use sim::sslcom::OrderState;
+
+use crate::world::{Setting, World, text};
+
+async fn has_status(world: &World, batch: &str, status: &str) {
+    world.until(&format!("the batch is {status}"), async || world.batch(batch).await["status"] == status).await;
+}
+
+#[tokio::test]
+async fn a_batch_is_done_when_the_last_of_its_people_has_come_to_an_end() {
+    let mut world = World::unconnected(Setting { people: 2, polling_only: true, ..Setting::default() }).await;
+    let (_, address) = world.vendors.add_unvalidated("Clara", "Click");
+    world.save_settings().await;
+    world.operator.authorize().await;
+    world.import().await;
+    let batch = world.order_for_everybody().await;
+    world.until_states(&batch, [("imported", 2), ("validating", 1)]).await;
+    has_status(&world, &batch, "running").await;
+    world.sslcom().until(|sslcom| sslcom.orders().iter().any(|order| order.validation_mails == 1)).await;
+    world.sslcom().click(&address);
+    has_status(&world, &batch, "done").await;
+    assert_eq!(world.states(&batch).await, [("imported".to_owned(), 3)].into());
+    world.everybody_has_one(3).await;
+
+    // Writing a record again is no purchase, and does not open the batch again.
+    world.operator.post("/import-again", json!({ "batch": batch })).await.done();
+    world.until("all are written again", async || world.microsoft().calls("graph.pfx_update") == 3).await;
+    world.until_states(&batch, [("imported", 3)]).await;
+    assert_eq!(world.batch(&batch).await["status"], "done");
+    assert_eq!(world.operator.post(&format!("/batches/{batch}/resume"), json!({})).await.status, 409);
+}
+
+#[tokio::test]
+async fn a_rejected_order_is_an_end_too() {
+    let mut world = World::unconnected(Setting { people: 1, polling_only: true, ..Setting::default() }).await;
+    world.vendors.add_unvalidated("Clara", "Click");
+    world.save_settings().await;
+    world.operator.authorize().await;
+    world.import().await;
+    let batch = world.order_for_everybody().await;
+    world.until_states(&batch, [("imported", 1), ("validating", 1)]).await;
+    let rows = world.enrollments().await;
+    let waiting = rows.iter().find(|row| row["state"] == "validating").unwrap();
+    world.sslcom().reject(&world.order_of(waiting), "rejected");
+    has_status(&world, &batch, "done").await;
+    assert_eq!(world.sslcom().count(|state| matches!(state, OrderState::Rejected(_))), 1);
+}
+
+#[tokio::test]
+async fn a_batch_that_everybody_dropped_out_of_is_done() {
+    let world = World::with_people(1).await;
+    let batch = world.plan_for_everybody().await;
+    let person = world.microsoft().directory().people()[0].id;
+    world.microsoft().directory().change(person, |person| person.readdress("new.name@contoso.example"));
+    world.import().await;
+    world.approve(&batch).await.done();
+    has_status(&world, &batch, "done").await;
+    assert_eq!(world.states(&batch).await, [("cancelled".to_owned(), 1)].into());
+    assert_eq!(world.purchases(), 0);
+}
+
+/// A stopped batch says why until somebody decides; then it is done like any other.
+#[tokio::test]
+async fn a_stopped_batch_is_done_after_it_went_on() {
+    let mut setting = Setting { people: 2, ..Setting::default() };
+    setting.shop.funds_cents = crate::world::vendors::PRICE_CENTS;
+    let world = World::of(setting).await;
+    let batch = world.order_for_everybody().await;
+    world.until_states(&batch, [("imported", 1), ("blocked", 1)]).await;
+    has_status(&world, &batch, "stopped").await;
+    let rows = world.enrollments().await;
+    let blocked = rows.iter().find(|row| row["state"] == "blocked").unwrap();
+    world.decide(blocked, "cancel", json!({ "reason": "no money this year" })).await.done();
+    assert!(text(&world.batch(&batch).await["reason"]).contains("no funds"));
+    world.operator.post(&format!("/batches/{batch}/resume"), json!({})).await.done();
+    has_status(&world, &batch, "done").await;
+    assert_eq!(world.purchases(), 1);
+}
