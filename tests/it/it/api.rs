@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
 mod document;
+mod isolation;
+mod log;
 mod requests;
 mod roles;
 mod secrets;
