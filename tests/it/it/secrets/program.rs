@@ -28,10 +28,10 @@ pub(super) struct Program {
 
 impl Program {
     /// Serves with these vendors, from this folder.
-    pub(super) fn serve(data: &Path, vendors: &Vendors) -> Self {
+    pub(super) fn serve(data: &Path, vendors: &Vendors, public_url: &str) -> Self {
         fs::create_dir_all(data).unwrap();
         let file = data.with_extension("toml");
-        fs::write(&file, deployment_file(data, vendors)).unwrap();
+        fs::write(&file, deployment_file(data, vendors, public_url)).unwrap();
         let mut child = Command::new(built())
             .args(["serve", "--config", file.to_str().unwrap()])
             .env("RUST_LOG", "trace")
@@ -63,6 +63,10 @@ impl Program {
         &self.base_url
     }
 
+    pub(super) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it and answers what it logged.
     pub(super) fn killed(mut self) -> Vec<u8> {
         self.child.kill().unwrap();
@@ -78,12 +82,13 @@ impl Drop for Program {
     }
 }
 
-fn deployment_file(data: &Path, vendors: &Vendors) -> String {
+fn deployment_file(data: &Path, vendors: &Vendors, public_url: &str) -> String {
     let (entra, graph) = (vendors.microsoft.entra_base_url(), vendors.microsoft.graph_base_url());
     format!(
         r#"
         [server]
         listen = "127.0.0.1:0"
+        public_url = "{public_url}"
         redirect_url = "{REDIRECT_URI}"
         data = "{data}"
 
