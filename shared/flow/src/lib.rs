@@ -30,6 +30,7 @@ pub mod reconcile;
 pub mod refusal;
 pub mod resolve;
 pub mod settings_input;
+pub mod unique_json;
 
 pub use context::{CannotStart, Deployment, Flow, VendorEndpoints};
 pub use outcome::{Outcome, run};
