@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
+mod bad_input;
 mod document;
 mod isolation;
 mod log;
