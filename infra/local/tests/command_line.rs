@@ -104,3 +104,49 @@ fn config_check_names_everything_that_is_wrong_at_once() {
         assert!(said.contains(field), "{field}: {said}");
     }
 }
+
+/// Each says what is wrong and what there is instead, on the terminal's error output, and nothing is begun.
+#[test]
+fn what_cannot_be_done_is_said_and_nothing_is_begun() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let written = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).expect("written");
+        path.to_string_lossy().into_owned()
+    };
+    let (here, empty) = (folder.path().to_string_lossy().into_owned(), written("empty.toml", b""));
+    let (missing, binary) = (format!("{here}/missing.toml"), written("binary.toml", &[0xff, 0xfe, 0x00]));
+    let data = format!("{here}/data");
+    for (arguments, status, sentence) in [
+        (vec!["--people", "0"], 2, "0 is not in 1..=100000"),
+        (vec!["--people", "100001"], 2, "100001 is not in 1..=100000"),
+        (vec!["--people", "-1"], 2, "unexpected argument '-1'"),
+        (vec!["--people", "many"], 2, "invalid digit found in string"),
+        (vec!["--people"], 2, "a value is required for '--people <PEOPLE>'"),
+        (vec!["--people", "1", "--people", "2"], 2, "cannot be used multiple times"),
+        (vec!["--seed", "1.5"], 2, "invalid digit found in string"),
+        (vec!["--poeple", "3"], 2, "a similar argument exists: '--people'"),
+        (vec!["start"], 2, "unrecognized subcommand 'start'"),
+        (vec!["serve"], 2, "--config <CONFIG>"),
+        (vec!["after-restore"], 2, "--config <CONFIG>"),
+        (vec!["config"], 2, "Usage: intune-smime config <COMMAND>"),
+        (vec!["config", "check"], 2, "<FILE>"),
+        (vec!["config", "chek", "x"], 2, "a similar subcommand exists: 'check'"),
+        (vec!["config", "check", &missing], 1, "missing.toml cannot be read: No such file"),
+        (vec!["config", "check", &here], 1, "cannot be read: Is a directory"),
+        (vec!["config", "check", &binary], 1, "binary.toml cannot be read: stream did not contain valid UTF-8"),
+        (vec!["config", "check", &empty], 1, "sslcom.base_url\n    it is missing\n    fix: use https://sws.sslpki.com"),
+        (vec!["serve", "--config", &missing], 1, "missing.toml cannot be read: No such file"),
+        (vec!["serve", "--config", &empty], 1, "1 problem found; nothing was started"),
+        (vec!["after-restore", "--config", &empty], 1, "1 problem found; nothing was started"),
+        (vec!["--once", "--data", &data, "--fault", "x"], 1, "CALL=FAULT"),
+    ] {
+        let output = output(&arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(sentence), "{arguments:?}: {said}");
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(status), 0), "{arguments:?}: {said}");
+    }
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).expect("a folder").map(|entry| entry.expect("a file").file_name()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}

@@ -1,7 +1,7 @@
 //! A directory user as imported, and which of their addresses a certificate can be for.
 
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use uuid::Uuid;
 
 use crate::{Mailbox, PersonId, mailbox::NotAMailbox};
@@ -94,9 +94,12 @@ impl Person {
 }
 
 /// Letter case removed, letter by letter: `str::to_lowercase` writes a sigma differently at the end of a word, so a
-/// prefix would not be found in the longer text.
+/// prefix would not be found in the longer text. Composed (NFC), because a directory has some names decomposed, and so do
+/// keyboards of some systems.
 pub fn fold_case(text: &str) -> String {
-    text.chars().flat_map(char::to_lowercase).collect()
+    // The two small sigmas are one letter, and have one capital.
+    let one_sigma = |letter| if letter == 'ς' { 'σ' } else { letter };
+    text.chars().flat_map(char::to_lowercase).map(one_sigma).nfc().collect()
 }
 
 /// As [`Mailbox::fold`], and for what is no mailbox at least without letter case.
@@ -114,18 +117,39 @@ fn fold_address(address: &str) -> Option<String> {
 /// Why it cannot be written: more than 64 characters (the common upper bound of X.520), or what is no part of a name.
 pub fn written_name(part: Option<&str>) -> Result<Option<String>, &'static str> {
     let text: String = part.unwrap_or_default().trim().nfc().collect();
+    if text.is_empty() {
+        return Ok(None);
+    }
     if let Some(reason) = text.chars().find_map(no_part_of_a_name) {
         return Err(reason);
     }
     if text.chars().count() > 64 {
         return Err("has more than 64 characters");
     }
-    Ok((!text.is_empty()).then_some(text))
+    if has_marks_in_a_row(&text) {
+        return Err("has more marks on one letter than can be read");
+    }
+    // Directories have `-` or `.` where a name is missing, and a CA must not certify it.
+    if !text.chars().any(char::is_alphabetic) {
+        return Err("has no letter");
+    }
+    Ok(Some(text))
 }
 
-/// Letters and marks of every script are welcome; what reorders, hides or decorates text is not, because people and
-/// auditors have to read the name that was certified.
-fn no_part_of_a_name(character: char) -> Option<&'static str> {
+/// No script puts as many marks on one letter.
+const MOST_MARKS: usize = 8;
+
+fn has_marks_in_a_row(text: &str) -> bool {
+    let mut marks = 0;
+    text.chars().any(|character| {
+        marks = if is_combining_mark(character) { marks + 1 } else { 0 };
+        marks > MOST_MARKS
+    })
+}
+
+/// Why a character is no part of a name. Letters and marks of every script are welcome; what reorders, hides or decorates
+/// text is not, because people and auditors have to read the name that was certified.
+pub fn no_part_of_a_name(character: char) -> Option<&'static str> {
     match character {
         character if character.is_control() => Some("holds a control character"),
         '\u{2028}' | '\u{2029}' => Some("holds a line break"),
@@ -136,12 +160,21 @@ fn no_part_of_a_name(character: char) -> Option<&'static str> {
         | '\u{2060}'..='\u{206f}'
         | '\u{61c}'
         | '\u{feff}'
-        | '\u{ad}' => Some("holds an invisible character"),
+        | '\u{ad}'
+        // Fillers, joiners and separators that are seen as nothing (Unicode, Default_Ignorable_Code_Point).
+        | '\u{34f}'
+        | '\u{115f}'..='\u{1160}'
+        | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
+        | '\u{3164}'
+        | '\u{ffa0}' => Some("holds an invisible character"),
         '\u{20d0}'..='\u{20ff}' | '\u{2190}'..='\u{2bff}' | '\u{fe00}'..='\u{fe0f}' | '\u{1f000}'..='\u{1faff}' => {
             Some("holds an emoji or another symbol")
         }
         '\u{fff0}'..='\u{fffd}' => Some("was damaged in the directory"),
-        '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{10ffff}' => Some("holds a character without a meaning"),
+        '\u{e000}'..='\u{f8ff}' | '\u{fdd0}'..='\u{fdef}' | '\u{fffe}'..='\u{ffff}' | '\u{e0000}'..='\u{10ffff}' => {
+            Some("holds a character without a meaning")
+        }
         _ => None,
     }
 }
@@ -188,7 +221,8 @@ mod tests {
 
     #[test]
     fn a_folded_prefix_is_a_prefix_of_the_folded_text() {
-        for (prefix, text) in [("ÅSA", "Åsa Öberg"), ("ΟΔΟΣ", "Οδοσα"), ("STRASSE", "Strasse 1"), ("İ", "İpek")]
+        for (prefix, text) in
+            [("ÅSA", "Åsa Öberg"), ("ΟΔΟΣ", "Οδοσα"), ("ΟΔΟΣ", "Οδος"), ("STRASSE", "Strasse 1"), ("İ", "İpek")]
         {
             assert!(fold_case(text).starts_with(&fold_case(prefix)), "{prefix}");
         }
@@ -204,5 +238,31 @@ mod tests {
         assert!(written_name(Some("Eva 😀")).is_err());
         assert!(written_name(Some("Eva\u{0}")).is_err());
         assert!(written_name(Some(&"a".repeat(65))).is_err());
+    }
+
+    #[test]
+    fn a_name_is_found_whichever_way_it_was_composed() {
+        let person = Person { display_name: Some("A\u{30a}sa O\u{308}berg".into()), ..anna() };
+        assert!(person.folded_name().starts_with(&fold_case("ÅSA Ö")));
+        let person = Person { display_name: Some("Åsa Öberg".into()), ..anna() };
+        assert!(person.folded_name().starts_with(&fold_case("a\u{30a}sa o\u{308}")));
+    }
+
+    #[test]
+    fn what_stands_for_a_missing_name_or_cannot_be_read_is_not_written() {
+        for nothing in ["-", ".", "--", "- -", "'", "123"] {
+            assert_eq!(written_name(Some(nothing)), Err("has no letter"), "{nothing}");
+        }
+        let marked = |marks| format!("Z{}a", "\u{323}".repeat(marks));
+        assert!(matches!(written_name(Some(&marked(8))), Ok(Some(_))));
+        assert_eq!(written_name(Some(&marked(10))), Err("has more marks on one letter than can be read"));
+        for invisible in ["\u{3164}", "a\u{115f}", "\u{ffa0}x", "a\u{34f}b", "a\u{180e}b"] {
+            assert_eq!(written_name(Some(invisible)), Err("holds an invisible character"), "{invisible:?}");
+        }
+        for meaningless in ["a\u{ffff}", "\u{fdd0}b"] {
+            assert_eq!(written_name(Some(meaningless)), Err("holds a character without a meaning"), "{meaningless:?}");
+        }
+        // Names of several scripts need the joiners.
+        assert!(matches!(written_name(Some("علی\u{200c}رضا")), Ok(Some(_))));
     }
 }

@@ -32,6 +32,7 @@ pub mod reconcile;
 pub mod refusal;
 pub mod resolve;
 pub mod settings_input;
+pub mod unique_json;
 pub mod vouchers;
 
 pub use context::{CannotStart, Deployment, Flow, VendorEndpoints};

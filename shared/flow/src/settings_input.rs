@@ -1,17 +1,21 @@
 //! What an operator types into the settings, and how it becomes [`Settings`]: every problem is named at once.
 
+mod countries;
+mod problems;
+mod unreadable;
+
 use domain::{
     KeyAlgorithm, PfxProfile,
     integration::{Cloud, ConnectorSettings, Contact, ImportScope, Limits, PrevalidatedDomain, Registrant, Settings},
     keys::SealingPadding,
 };
-use jiff::civil::Date;
 use pki::ConnectorKey;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use self::problems::Problems;
 use crate::FieldProblem;
 
 /// The settings as typed, in the API's JSON and in the `[[integration]]` tables of a deployment file.
@@ -131,15 +135,8 @@ impl SettingsInput {
         for (field, value) in fields {
             if !FIELDS.contains(&field.as_str()) {
                 problems.push(FieldProblem::new(field, "there is no such field", "remove it, or correct its name"));
-                continue;
-            }
-            match alone::<Self>(&field, &value) {
-                Ok(()) => {
-                    readable.insert(field, value);
-                }
-                Err(reason) => {
-                    problems.push(FieldProblem::new(field, reason, "see the API's description of this field"))
-                }
+            } else if let Some(value) = unreadable::readable(&field, value, &mut problems) {
+                readable.insert(field, value);
             }
         }
         let input = serde_json::from_value(Value::Object(readable)).unwrap_or_default();
@@ -171,13 +168,7 @@ impl SettingsInput {
             scope: self.scope(&mut problems),
             licence_plans: match &self.licence_plans {
                 None => vec![Settings::INTUNE_A],
-                Some(plans) => plans
-                    .iter()
-                    .enumerate()
-                    .map(|(row, plan)| {
-                        problems.guid(&format!("licence_plans[{row}]"), plan, "use a service plan id (GUID)")
-                    })
-                    .collect(),
+                Some(plans) => problems.guids("licence_plans", plans, "use a service plan id (GUID)"),
             },
             prevalidated_domains: self.domains(&mut problems),
             limits: Limits {
@@ -196,6 +187,10 @@ impl SettingsInput {
             validation_days: problems.range("validation_days", self.validation_days, 30, 1, 365),
             client_secret_expires: problems.date("client_secret_expires", self.client_secret_expires.as_deref()),
         };
+        if settings.tenant_id == settings.client_id && !settings.tenant_id.is_nil() {
+            let fix = "copy the Application (client) ID of the app registration";
+            problems.add("client_id", "it is the same as tenant_id", fix);
+        }
         let secrets = self.secrets(secrets_needed, &mut problems);
         if problems.0.is_empty() { Ok((settings, secrets)) } else { Err(problems.0) }
     }
@@ -240,34 +235,32 @@ impl SettingsInput {
         if self.groups.is_empty() {
             return ImportScope::Everybody;
         }
-        let ids = self
-            .groups
-            .iter()
-            .enumerate()
-            .map(|(row, id)| problems.guid(&format!("groups[{row}]"), id, "copy the group's Object ID in Entra"))
-            .collect();
-        ImportScope::Groups { ids }
+        ImportScope::Groups { ids: problems.guids("groups", &self.groups, "copy the group's Object ID in Entra") }
     }
 
     fn domains(&self, problems: &mut Problems) -> Vec<PrevalidatedDomain> {
         let rows = self.prevalidated_domains.iter().enumerate();
-        rows.map(|(row, input)| {
-            let field = format!("prevalidated_domains[{row}]");
-            // A mailbox of the domain is readable exactly when the domain is.
-            let domain = format!("a@{}", input.domain.trim()).parse::<domain::Mailbox>();
-            let domain = domain.map(|mailbox| mailbox.domain().to_owned()).unwrap_or_else(|_| {
-                problems.add(format!("{field}.domain"), "it is not a domain name", "write it as in example.com");
-                String::new()
-            });
-            let since = problems.date(&format!("{field}.since"), input.since.as_deref());
-            PrevalidatedDomain { domain, since }
-        })
-        .collect()
+        let domains: Vec<_> = rows
+            .map(|(row, input)| {
+                let field = format!("prevalidated_domains[{row}]");
+                // A mailbox of the domain is readable exactly when the domain is.
+                let domain = format!("a@{}", input.domain.trim()).parse::<domain::Mailbox>();
+                let domain = domain.map(|mailbox| mailbox.domain().to_owned()).unwrap_or_else(|_| {
+                    problems.add(format!("{field}.domain"), "it is not a domain name", "write it as in example.com");
+                    String::new()
+                });
+                let since = problems.date(&format!("{field}.since"), input.since.as_deref());
+                PrevalidatedDomain { domain, since }
+            })
+            .collect();
+        let names: Vec<_> = domains.iter().map(|domain| &domain.domain).filter(|name| !name.is_empty()).collect();
+        problems.repeated(&names, |row| format!("prevalidated_domains[{row}].domain"));
+        domains
     }
 
     fn secrets(&self, needed: bool, problems: &mut Problems) -> SecretsInput {
         let given = |field: &str, secret: &Option<SecretString>, fix: &str, problems: &mut Problems| {
-            let secret = secret.clone().filter(|secret| !secret.expose_secret().trim().is_empty());
+            let secret = problems.secret(field, secret.as_ref());
             if needed && secret.is_none() {
                 problems.add(field, "it is missing", fix);
             }
@@ -279,7 +272,7 @@ impl SettingsInput {
             "create a client secret in Entra and paste its Value",
             problems,
         );
-        if client_secret.as_ref().is_some_and(|secret| Uuid::parse_str(secret.expose_secret().trim()).is_ok()) {
+        if client_secret.as_ref().is_some_and(|secret| Uuid::parse_str(secret.expose_secret()).is_ok()) {
             problems.add(
                 "client_secret",
                 "this is a GUID, which is the secret's ID",
@@ -296,6 +289,10 @@ impl SettingsInput {
                 "give both, or neither",
             );
         }
+        let text = |key: &Option<SecretString>| key.as_ref().map(|key| key.expose_secret().to_owned());
+        if account_key.is_some() && text(&account_key) == text(&secret_key) {
+            problems.add("sslcom_secret_key", "it is the same as the account key", keys_fix);
+        }
         SecretsInput { client_secret, sslcom: account_key.zip(secret_key) }
     }
 }
@@ -303,12 +300,14 @@ impl SettingsInput {
 impl RegistrantInput {
     fn parse(&self, problems: &mut Problems) -> Registrant {
         Registrant {
-            organization: problems.text("registrant.organization", &self.organization, 64),
-            organization_unit: self.organization_unit.clone().filter(|unit| !unit.trim().is_empty()),
-            street_address: problems.text("registrant.street_address", &self.street_address, 128),
-            locality: problems.text("registrant.locality", &self.locality, 128),
-            state_or_province: problems.text("registrant.state_or_province", &self.state_or_province, 128),
-            postal_code: problems.text("registrant.postal_code", &self.postal_code, 40),
+            organization: problems.legible("registrant.organization", &self.organization, 64),
+            organization_unit: (self.organization_unit.as_deref())
+                .filter(|unit| !unit.trim().is_empty())
+                .map(|unit| problems.legible("registrant.organization_unit", unit, 64)),
+            street_address: problems.legible("registrant.street_address", &self.street_address, 128),
+            locality: problems.legible("registrant.locality", &self.locality, 128),
+            state_or_province: problems.legible("registrant.state_or_province", &self.state_or_province, 128),
+            postal_code: problems.legible("registrant.postal_code", &self.postal_code, 40),
             country: problems.country("registrant.country", &self.country),
         }
     }
@@ -321,87 +320,11 @@ impl ContactInput {
             problems.add("contact.email", "it is not an e-mail address", "give an address that somebody reads");
         }
         Contact {
-            first_name: problems.text("contact.first_name", &self.first_name, 64),
-            last_name: problems.text("contact.last_name", &self.last_name, 64),
+            first_name: problems.legible("contact.first_name", &self.first_name, 64),
+            last_name: problems.legible("contact.last_name", &self.last_name, 64),
             email,
-            phone: problems.text("contact.phone", &self.phone, 32),
+            phone: problems.phone("contact.phone", &self.phone),
             country: problems.country("contact.country", &self.country),
         }
     }
-}
-
-/// Collects problems; every reader answers something, so that the next field is read too.
-#[derive(Default)]
-struct Problems(Vec<FieldProblem>);
-
-impl Problems {
-    fn add(&mut self, field: impl Into<String>, problem: impl Into<String>, fix: impl Into<String>) {
-        self.0.push(FieldProblem::new(field, problem, fix));
-    }
-
-    fn text(&mut self, field: &str, text: &str, longest: usize) -> String {
-        let text = text.trim();
-        if text.is_empty() {
-            self.add(field, "it is missing", "fill it in");
-        } else if text.chars().count() > longest {
-            self.add(field, format!("it is longer than {longest} characters"), "shorten it");
-        } else if text.chars().any(char::is_control) {
-            self.add(field, "it holds control characters", "type it again");
-        }
-        text.to_owned()
-    }
-
-    fn date(&mut self, field: &str, text: Option<&str>) -> Option<Date> {
-        text.map(str::parse).transpose().unwrap_or_else(|_| {
-            self.add(field, "it is not a date", "write it as YYYY-MM-DD");
-            None
-        })
-    }
-
-    fn guid(&mut self, field: &str, text: &str, fix: &str) -> Uuid {
-        match text.trim() {
-            "" => self.add(field, "it is missing", fix),
-            text => match Uuid::parse_str(text) {
-                Ok(id) if !id.is_nil() => return id,
-                _ => self.add(field, "it is not a GUID", fix),
-            },
-        }
-        Uuid::nil()
-    }
-
-    fn country(&mut self, field: &str, text: &str) -> String {
-        let code = text.trim().to_ascii_uppercase();
-        if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) {
-            self.add(field, "it is not a two-letter country code", "use ISO 3166-1 alpha-2, such as DE or US");
-        }
-        code
-    }
-
-    fn range<T: Copy + PartialOrd + std::fmt::Display>(
-        &mut self,
-        field: &str,
-        given: Option<T>,
-        default: T,
-        least: T,
-        most: T,
-    ) -> T {
-        let value = given.unwrap_or(default);
-        if value < least || value > most {
-            self.add(field, format!("{value} is out of range"), format!("use {least} to {most}"));
-        }
-        value
-    }
-}
-
-/// Whether one field alone can be read; every other takes its default.
-fn alone<T: DeserializeOwned>(field: &str, value: &Value) -> Result<(), String> {
-    let single = Map::from_iter([(field.to_owned(), value.clone())]);
-    serde_json::from_value::<T>(Value::Object(single)).map(drop).map_err(|reason| {
-        // serde_json quotes what it found, and what it found may be a secret.
-        if field.contains("secret") || field.contains("account_key") {
-            "it has the wrong type".to_owned()
-        } else {
-            reason.to_string()
-        }
-    })
 }

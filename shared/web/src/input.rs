@@ -7,7 +7,7 @@ use axum::{
     http::{StatusCode, header, request::Parts},
 };
 use domain::{operator::Operator, transition::Actor};
-use flow::FieldProblem;
+use flow::{FieldProblem, unique_json};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -71,9 +71,16 @@ impl<S: Send + Sync> FromRequest<S> for Object {
             return Err(Problem::new(Kind::MediaType, "the Content-Type must be application/json"));
         }
         let body = Bytes::from_request(request, state).await.map_err(|rejection| unread(rejection.status()))?;
-        let object =
-            serde_json::from_slice(&body).map_err(|problem| Problem::new(Kind::Malformed, not_an_object(&problem)))?;
-        Ok(Self(object))
+        let (value, repeated) =
+            unique_json::read(&body).map_err(|problem| Problem::new(Kind::Malformed, not_json(&problem)))?;
+        let Value::Object(object) = value else {
+            return Err(Problem::new(Kind::Malformed, "the body is JSON, but not an object"));
+        };
+        if repeated.is_empty() {
+            return Ok(Self(object));
+        }
+        let twice = |field| FieldProblem::new(field, "it is there twice", "send it once");
+        Err(Problem::invalid(repeated.into_iter().map(twice).collect()))
     }
 }
 
@@ -134,13 +141,9 @@ fn says_json(request: &Request) -> bool {
     media.eq_ignore_ascii_case("application/json")
 }
 
-/// Where the body stops being a JSON object. serde_json's own text for a wrong type would quote what it found.
-fn not_an_object(problem: &serde_json::Error) -> String {
-    if problem.is_data() {
-        "the body is JSON, but not an object".to_owned()
-    } else {
-        format!("the body is not JSON: it stops making sense at line {}, column {}", problem.line(), problem.column())
-    }
+/// Where the body stops being JSON.
+fn not_json(problem: &serde_json::Error) -> String {
+    format!("the body is not JSON: it stops making sense at line {}, column {}", problem.line(), problem.column())
 }
 
 #[cfg(test)]

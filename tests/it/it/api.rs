@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
+mod bad_input;
 mod document;
+mod isolation;
+mod log;
 mod requests;
 mod roles;
 mod secrets;

@@ -147,7 +147,7 @@ fn each_bad_field_is_named_with_what_is_wrong_and_what_to_do() {
         (
             "since = 2026-05-04",
             "since = 1",
-            "integration[0].prevalidated_domains",
+            "integration[0].prevalidated_domains[0].since",
             "invalid type: integer `1`",
             "see the API's",
         ),
@@ -174,6 +174,39 @@ fn each_bad_field_is_named_with_what_is_wrong_and_what_to_do() {
         assert!(found.problem.contains(problem) && !found.problem.is_empty(), "{field}: {}", found.problem);
         assert!(found.fix.starts_with(fix), "{field}: {}", found.fix);
     }
+}
+
+/// Whatever the example shows, and so whatever there is: no field takes a value of every kind.
+#[test]
+fn a_value_of_the_wrong_kind_is_refused_in_every_field() {
+    let mut tried = 0;
+    let everything = example::switched_on(|_| true);
+    assert!(Config::read(&everything, environment).is_ok());
+    for (at, line) in everything.lines().enumerate() {
+        let Some((field, _)) = line.split_once(" = ").filter(|(field, _)| is_field(field)) else { continue };
+        for wrong in ["{ unheard_of = [[1]] }", "-1.5", "[[[true]]]"] {
+            let changed = everything.lines().enumerate().filter(|(other, _)| !is_row_below(&everything, at, *other));
+            let changed: Vec<_> = changed
+                .map(|(other, line)| if other == at { format!("{field} = {wrong}") } else { line.to_owned() })
+                .collect();
+            let found = problems(&changed.join("\n"));
+            let is_told = found.iter().any(|found| format!("{} {}", found.field, found.problem).contains(field));
+            assert!(is_told, "{field} = {wrong}: {found:?}");
+            assert!(found.iter().all(|found| !found.problem.is_empty() && !found.fix.is_empty()), "{found:?}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 150, "{tried} files were read");
+}
+
+fn is_field(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte.is_ascii_digit())
+}
+
+/// Whether the line is one of the rows of the list that begins at `at`.
+fn is_row_below(text: &str, at: usize, line: usize) -> bool {
+    let mut rows = text.lines().enumerate().skip(at + 1).take_while(|(_, row)| row.starts_with([' ', ']']));
+    text.lines().nth(at).is_some_and(|begin| begin.ends_with('[')) && rows.any(|(row, _)| row == line)
 }
 
 #[test]
@@ -205,11 +238,24 @@ fn fifteen_problems_are_fifteen_rows() {
 
 #[test]
 fn what_is_inside_of_an_unreadable_table_is_not_called_missing() {
-    let (before, _) = EXAMPLE.split_once("\n[integration.registrant]").unwrap();
-    let found = problems(&format!("{before}\nregistrant = {{ organisation = \"Contoso\" }}\ncontact = 5\n"));
+    let (before, registrant) = EXAMPLE.split_once("\n[integration.registrant]").unwrap();
+    let (registrant, _) = registrant.split_once("\n[integration.contact]").unwrap();
+    let found = problems(&format!("{before}\ncontact = 5\n[integration.registrant]{registrant}\n"));
     let fields: Vec<_> = found.iter().map(|found| found.field.as_str()).collect();
-    assert_eq!(fields, ["integration[0].contact", "integration[0].registrant"]);
-    assert!(found[1].problem.starts_with("unknown field `organisation`, expected one of `organization`"), "{found:?}");
+    assert_eq!(fields, ["integration[0].contact"]);
+}
+
+#[test]
+fn a_field_in_a_table_of_an_integration_is_named_and_the_others_are_read() {
+    let text = EXAMPLE.replacen("locality = \"Berlin\"", "locality = 5", 1).replacen("first_name", "firstname", 1);
+    let found = problems(&text);
+    let said: Vec<_> = found.iter().map(|found| (found.field.as_str(), found.problem.as_str())).collect();
+    let unknown = said.iter().find(|(field, _)| *field == "integration[0].contact.firstname").unwrap().1;
+    assert!(unknown.starts_with("unknown field `firstname`, expected one of `first_name`"), "{said:?}");
+    assert!(said.contains(&("integration[0].contact.first_name", "it is missing")), "{said:?}");
+    let locality = "integration[0].registrant.locality";
+    assert!(said.iter().any(|(field, problem)| *field == locality && problem.contains("integer `5`")), "{said:?}");
+    assert_eq!(said.len(), 3, "{said:?}");
 }
 
 #[test]

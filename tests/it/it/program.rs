@@ -75,6 +75,10 @@ impl Program {
         &self.base_url
     }
 
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it and answers what it logged.
     pub(crate) fn killed(mut self) -> Vec<u8> {
         self.child.kill().unwrap();

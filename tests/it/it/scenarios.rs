@@ -13,6 +13,7 @@ mod intune;
 mod keys;
 mod left_out;
 mod lost_answers;
+mod names;
 mod plans;
 mod preflight;
 mod unsure;

@@ -8,7 +8,7 @@ use super::{
     DeploymentInput, Notation, Surroundings, Tables, first_of_each_field,
     values::{base_address, redirect_below},
 };
-use crate::{Deployment, FieldProblem};
+use crate::{Deployment, FieldProblem, unique_json};
 
 const TABLES: &str = "DEPLOYMENT";
 const PUBLIC_URL: &str = "PUBLIC_URL";
@@ -61,8 +61,12 @@ pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Deploym
 }
 
 fn object(text: &str, problems: &mut Vec<FieldProblem>) -> Map<String, Value> {
-    let problem = match serde_json::from_str(text) {
-        Ok(Value::Object(tables)) => return tables,
+    let problem = match unique_json::read(text.as_bytes()) {
+        Ok((Value::Object(tables), repeated)) => {
+            let twice = |path| FieldProblem::new(format!("{TABLES}.{path}"), "it is there twice", "give it once");
+            problems.extend(repeated.into_iter().map(twice));
+            return tables;
+        }
         Ok(_) => "it is not a JSON object".to_owned(),
         // Of a syntax that is wrong, serde_json says where and what it expected, not what it found.
         Err(fault) => format!("it is not JSON: {fault}"),
@@ -239,6 +243,27 @@ mod tests {
             assert_eq!(problems[0].problem, problem, "{text}");
         }
         assert_eq!(fields_of(&read("{}", "https://x.example", "true").unwrap_err()), ["DEPLOYMENT.sslcom.base_url"]);
+    }
+
+    #[test]
+    fn a_field_that_is_there_twice_is_refused_wherever_it_stands() {
+        for (text, field) in [
+            (r#"{"sslcom": {"base_url": "https://x.example"}, "sslcom": {"base_url": "https://y.example"}}"#, "sslcom"),
+            (r#"{"sslcom": {"base_url": "https://x.example", "base_url": "https://x.example"}}"#, "sslcom.base_url"),
+            (
+                r#"{"sslcom": {"base_url": "https://x.example"}, "timing": {"quiet_time": "40m", "quiet_time": "2h"}}"#,
+                "timing.quiet_time",
+            ),
+            (
+                r#"{"sslcom": {"base_url": "https://x.example"}, "product": [{"code": 7, "label": "x", "code": 8,
+                "certificate_type": "mailbox", "offers": [{"days": 365, "price_cents": 1}]}]}"#,
+                "product[0].code",
+            ),
+        ] {
+            let problems = read(text, "https://x.example", "true").unwrap_err();
+            let expected = FieldProblem::new(format!("DEPLOYMENT.{field}"), "it is there twice", "give it once");
+            assert_eq!(problems, [expected]);
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! Who may do what: every operation of the document with every role, and what belongs to another integration.
+//! Who may do what: every operation of the document with every role.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use domain::{State, operator::Role};
+use domain::operator::Role;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -122,65 +122,6 @@ async fn every_operation_lets_in_exactly_the_roles_that_cover_its_own() {
             }
         }
     }
-}
-
-/// What exists under another integration and what does not exist at all are the same 404, word for word.
-#[tokio::test]
-async fn nothing_tells_whether_an_id_exists_in_another_integration() {
-    let server = Server::start().await;
-    let own = server.integration().await;
-    let other = server.integration().await;
-    let foreign = server.enrollment(other, State::Planned).await;
-    let bodies: BTreeMap<&str, Value> = BTreeMap::from([
-        ("cancel", json!({ "reason": "test" })),
-        ("accept", json!({ "reason": "test" })),
-        ("revoke", json!({ "reason": "test" })),
-        ("resolve", json!({ "not_bought": true })),
-        ("give-up", json!({ "reason": "test" })),
-        ("give-order", json!({ "order": "co-1" })),
-        ("release-order", json!({ "order": "co-1", "reason": "test" })),
-    ]);
-    let mut tried = 0;
-    for operation in operations(&server).await {
-        if !operation.is_api() || operation.template.matches('{').count() < 2 {
-            continue;
-        }
-        tried += 1;
-        let known = |name: &str| match name {
-            "id" => own.0,
-            "batch" => foreign.batch.0,
-            "enrollment" => foreign.id.0,
-            "person" => foreign.person.0,
-            other => panic!("{other} is a new kind of id"),
-        };
-        let unknown = |name: &str| if name == "id" { own.0 } else { Uuid::from_u128(7) };
-        let action = operation.template.rsplit('/').next().unwrap_or_default();
-        let mut told = Vec::new();
-        for path in [operation.path(known), operation.path(unknown)] {
-            let request = server.request(operation.method.clone(), &path).bearer_auth(token(Role::Admin));
-            let request = match bodies.get(action) {
-                Some(body) => request.json(body),
-                None => request,
-            };
-            let answer = answer(request).await;
-            assert_eq!(answer.problem(), "not-found", "{path}");
-            let mut body = answer.json();
-            for member in ["reference", "instance"] {
-                body.as_object_mut().unwrap().remove(member);
-            }
-            told.push(body);
-        }
-        assert_eq!(told[0], told[1], "{}", operation.name());
-    }
-    assert!(tried >= 15, "{tried} operations were tried");
-    assert_eq!(
-        server.get(&format!("/api/integrations/{own}/enrollments?batch={}", foreign.batch)).await.json()["items"],
-        json!([])
-    );
-    assert_eq!(
-        server.get(&format!("/api/integrations/{own}/enrollments?person={}", foreign.person)).await.json()["items"],
-        json!([])
-    );
 }
 
 #[tokio::test]

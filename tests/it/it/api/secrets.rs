@@ -1,16 +1,11 @@
 //! What must never be seen: in answers, in addresses, in the log.
 
-use std::{
-    io::Write,
-    sync::{Arc, Mutex},
-};
-
 use domain::operator::Role;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{Server, answer, document::operations, settings, token};
+use super::{Server, answer, document::operations, log::Log, settings, token};
 
 const PLANTED: [&str; 3] = ["planted-client-secret", "planted-account-key", "planted-secret-key"];
 
@@ -93,39 +88,9 @@ async fn a_callback_of_another_browser_or_without_a_state_is_a_page_that_says_so
     }
 }
 
-/// The log of one test; the runtime of a test is one thread, and so is what it logs.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
 #[tokio::test]
 async fn the_log_has_the_route_and_the_reference_and_nothing_that_was_sent() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .json()
-        .with_writer(move || writer.clone())
-        .finish();
-    // While there is one subscriber in the process, tracing asks only the present thread's whether it wants a new
-    // callsite; tests on other threads have none, and their "no" would be remembered for this one.
-    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::of_this_thread();
     let server = Server::start().await;
     let ticket = server.access.one_time_ticket("ops", Role::Viewer, jiff::Timestamp::now());
     let signed_in = answer(server.request(Method::POST, "/sign-in").json(&json!({ "ticket": ticket }))).await.json();
@@ -138,12 +103,7 @@ async fn the_log_has_the_route_and_the_reference_and_nothing_that_was_sent() {
     answer(server.request(Method::GET, &format!("/api/integrations/{id}/counts")).bearer_auth(&session)).await;
     let refused = server.post("/api/integrations", json!({ "name": "planted-name" })).await;
 
-    let ours: Vec<Value> = log
-        .text()
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .filter(|line| ["web", "flow", "local"].iter().any(|room| line["target"].as_str().unwrap().starts_with(room)))
-        .collect();
+    let ours = log.ours();
     let text = ours.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
     for secret in ["planted", ticket.as_str(), &session, &token(Role::Admin)] {
         assert!(!text.contains(secret), "{secret} in {text}");

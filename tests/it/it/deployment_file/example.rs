@@ -77,7 +77,7 @@ fn shows(field: &str) -> bool {
 }
 
 /// The example with the lines switched on that begin with `#` and no space, in the tables of these names.
-fn switched_on(is_wanted: impl Fn(&str) -> bool) -> String {
+pub(super) fn switched_on(is_wanted: impl Fn(&str) -> bool) -> String {
     let mut wanted = false;
     let mut text = String::new();
     for line in EXAMPLE.lines() {

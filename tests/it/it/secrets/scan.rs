@@ -10,6 +10,7 @@ use base64::{
 use url::form_urlencoded;
 
 /// Something that is to be found nowhere.
+#[derive(Clone)]
 pub(super) struct Secret {
     name: String,
     forms: Vec<(&'static str, Vec<u8>)>,
@@ -25,6 +26,10 @@ impl Secret {
         Self { name: name.to_owned(), forms }
     }
 
+    pub(super) fn bytes(name: &str, bytes: &[u8]) -> Self {
+        Self { name: name.to_owned(), forms: encodings(bytes) }
+    }
+
     /// Parts of the private numbers of this key, long enough for none to be there by chance.
     pub(super) fn private_key(name: &str, pkcs8: &[u8]) -> Vec<Self> {
         let scalar = pkcs8.windows(5).position(|window| window == [2, 1, 1, 4, 32]);
@@ -35,6 +40,18 @@ impl Secret {
             _ => pkcs8[AFTER_PUBLIC_PART..].chunks_exact(32).step_by(3).collect(),
         };
         parts.into_iter().map(|part| Self { name: name.to_owned(), forms: encodings(part) }).collect()
+    }
+
+    /// The private numbers as AWS-LC holds them in memory: the lowest byte first.
+    pub(super) fn private_key_in_memory(name: &str, pkcs8: &[u8]) -> Vec<Self> {
+        let turned = |secret: &Self| {
+            let mut bytes = secret.forms[0].1.clone();
+            bytes.reverse();
+            Self { name: name.to_owned(), forms: vec![("the lowest byte first", bytes)] }
+        };
+        let parts = Self::private_key(name, pkcs8);
+        let turned: Vec<_> = parts.iter().map(turned).collect();
+        parts.into_iter().chain(turned).collect()
     }
 
     pub(super) fn name(&self) -> &str {
@@ -79,23 +96,10 @@ pub(super) fn leaks(bytes: &[u8], secrets: &[Secret]) -> Vec<String> {
         .iter()
         .flat_map(|(name, structure)| encodings(structure).into_iter().map(|(_, form)| (*name, form)))
         .collect();
-    let known = secrets.iter().flat_map(|secret| secret.forms.iter().map(|(_, form)| (secret.name.as_str(), form)));
-    let needles: Vec<_> = known
-        .chain(structures.iter().map(|(name, form)| (*name, form)))
-        .map(|(name, form)| (name, &form[..]))
-        .collect();
-
-    // Most places of a file are settled by one look at two bytes.
-    let mut beginnings = vec![false; 1 << 16];
-    for (_, needle) in &needles {
-        beginnings[beginning(needle)] = true;
-    }
-    let mut found = BTreeSet::new();
-    for at in 0..bytes.len().saturating_sub(1) {
+    let structures = structures.iter().map(|(name, form)| (*name, &form[..]));
+    let mut found = found(bytes, &known(secrets).chain(structures).collect::<Vec<_>>());
+    for at in 0..bytes.len() {
         let rest = &bytes[at..];
-        if beginnings[beginning(rest)] {
-            found.extend(needles.iter().filter(|(_, needle)| rest.starts_with(needle)).map(|(name, _)| *name));
-        }
         if rest.starts_with(b"eyJ") && is_token(rest) {
             found.insert("an access token");
         }
@@ -104,6 +108,39 @@ pub(super) fn leaks(bytes: &[u8], secrets: &[Secret]) -> Vec<String> {
         }
     }
     found.into_iter().map(str::to_owned).collect()
+}
+
+/// The names of those of these secrets that are in the bytes, each with its form.
+pub(super) fn known_leaks(bytes: &[u8], secrets: &[Secret]) -> BTreeSet<String> {
+    let forms = secrets.iter().flat_map(|secret| {
+        let named = |(form, bytes): &(&str, Vec<u8>)| (format!("{} {form}", secret.name), bytes.clone());
+        secret.forms.iter().map(named)
+    });
+    let forms: Vec<_> = forms.collect();
+    let needles: Vec<_> = forms.iter().map(|(name, form)| (name.as_str(), &form[..])).collect();
+    found(bytes, &needles).into_iter().map(str::to_owned).collect()
+}
+
+fn known(secrets: &[Secret]) -> impl Iterator<Item = (&str, &[u8])> {
+    secrets.iter().flat_map(|secret| secret.forms.iter().map(|(_, form)| (secret.name.as_str(), &form[..])))
+}
+
+fn found<'a>(bytes: &[u8], needles: &[(&'a str, &[u8])]) -> BTreeSet<&'a str> {
+    // Most places are settled by one look at two bytes, and most of the rest by the needles that begin with them.
+    let mut beginnings: Vec<Vec<usize>> = vec![Vec::new(); 1 << 16];
+    for (at, (_, needle)) in needles.iter().enumerate() {
+        beginnings[beginning(needle)].push(at);
+    }
+    let mut found = BTreeSet::new();
+    for at in 0..bytes.len().saturating_sub(1) {
+        for needle in &beginnings[beginning(&bytes[at..])] {
+            let (name, needle) = needles[*needle];
+            if bytes[at..].starts_with(needle) {
+                found.insert(name);
+            }
+        }
+    }
+    found
 }
 
 fn beginning(bytes: &[u8]) -> usize {

@@ -208,10 +208,24 @@ fn directory_string(value: &asn1::Tlv<'_>) -> Result<String, Problem> {
     if text.is_empty() || text.chars().any(char::is_control) {
         return Err(Problem("its subject has an empty name or control characters"));
     }
+    if text.chars().any(is_hidden) {
+        return Err(Problem("its subject has characters that are not seen or that turn others around"));
+    }
+    // S/MIME Baseline Requirements, 7.1.4.2: no value that only says that there is none.
+    if !text.chars().any(char::is_alphabetic) {
+        return Err(Problem("its subject has a name without a letter"));
+    }
     if text.chars().count() > 64 {
         return Err(Problem("its subject has a name longer than 64 characters"));
     }
     Ok(text.to_owned())
+}
+
+/// The controls of bidirectional text (UAX 9), spaces without width, fillers, and what is set aside for private use.
+fn is_hidden(character: char) -> bool {
+    matches!(u32::from(character),
+        0x00ad | 0x034f | 0x061c | 0x115f | 0x1160 | 0x180e | 0x200b | 0x200e | 0x200f | 0x2028..=0x202e | 0x2060..=0x206f
+        | 0x3164 | 0xe000..=0xf8ff | 0xfeff | 0xffa0 | 0xfff9..=0xffff | 0xf0000..=0x10_ffff)
 }
 
 #[derive(Default)]
