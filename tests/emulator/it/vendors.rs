@@ -52,7 +52,7 @@ impl Vendors {
                     validated_on: Timestamp::now().to_zoned(TimeZone::UTC).date(),
                 }],
             }],
-            issue_after: Duration::from_millis(50),
+            issue_after: Some(Duration::from_millis(50)),
             ..sslcom::Options::default()
         };
         Self {

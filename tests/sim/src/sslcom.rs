@@ -36,6 +36,9 @@ use crate::{
     server::Server,
 };
 
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
 /// How to start an SSL.com.
 pub struct Options {
     /// Decides the references of orders and opens the sealed keys of a journaled world.
@@ -49,8 +52,10 @@ pub struct Options {
     pub products: Vec<Product>,
     pub behaviour: Behaviour,
     pub faults: Faults,
-    /// From the last thing that was missing to the certificate.
-    pub issue_after: Duration,
+    /// From the last thing that was missing to the certificate. `None`: not before [`SslCom::issue`].
+    pub issue_after: Option<Duration>,
+    /// What time it is here.
+    pub clock: Clock,
     /// What a new world's CA signs with; a journaled world keeps its CA.
     pub ca_keys: KeyKind,
 }
@@ -66,7 +71,8 @@ impl Default for Options {
             products: Product::catalogue(),
             behaviour: Behaviour::default(),
             faults: Faults::default(),
-            issue_after: Duration::from_millis(150),
+            issue_after: Some(Duration::from_millis(150)),
+            clock: Arc::new(Timestamp::now),
             ca_keys: KeyKind::default(),
         }
     }
@@ -212,6 +218,17 @@ impl SslCom {
     /// The CA's staff turn an open order down. Returns whether there is such an order.
     pub fn reject(&self, reference: &str, status_text: &str) -> bool {
         self.by_hand(reference, |world, number| world.reject(number, status_text))
+    }
+
+    /// The references of the orders for which nothing is missing but the CA's signature.
+    pub fn ready(&self) -> Vec<String> {
+        self.world.ready()
+    }
+
+    /// The CA signs. Returns whether there is such an order and it was ready.
+    pub fn issue(&self, reference: &str) -> bool {
+        let ready = self.ready().iter().any(|ready| ready == reference);
+        ready && self.by_hand(reference, World::issue)
     }
 
     /// Somebody pays in.

@@ -232,7 +232,7 @@ fn sslcom_options(shop: Shop, journal: &Path, port: Option<u16>) -> sslcom::Opti
             }],
         }],
         behaviour: shop.behaviour,
-        issue_after: Duration::from_millis(20),
+        issue_after: Some(Duration::from_millis(20)),
         ..sslcom::Options::default()
     }
 }

@@ -11,7 +11,6 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
@@ -123,7 +122,7 @@ async fn retry_validation(
                 Some(validation) if order.state == OrderState::Validating && !validation.clicked => validation,
                 _ => return Err(Refusal::field("base", "there is nothing to validate again")),
             };
-            validation.last_mail = Timestamp::now();
+            validation.last_mail = world.now();
             validation.mails += 1;
             let mut then = world.save(books, number);
             then.extend(world.mail_sent(books, number));
@@ -213,7 +212,7 @@ fn put(world: &World, reference: &str, mut fields: Fields) -> Result<Value, Refu
         if receiver.is_some() {
             order.receiver = receiver;
         }
-        for digest in submission.apply(order) {
+        for digest in submission.apply(order, world.now()) {
             books.mark_used(number, digest);
         }
         let mut then = world.save(books, number);

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
@@ -74,7 +73,7 @@ pub(super) fn create(world: &World, mut fields: Fields) -> Result<Value, Refusal
                 _ => format!("${}.{:02}", amount_cents / 100, amount_cents % 100),
             },
             external_order_number,
-            created: Timestamp::now(),
+            created: world.now(),
             request: None,
             used: BTreeSet::new(),
             registrant: None,
@@ -89,7 +88,7 @@ pub(super) fn create(world: &World, mut fields: Fields) -> Result<Value, Refusal
             revoked: BTreeSet::new(),
         };
         submission.must_fit(&order, books, product)?;
-        let digests = submission.apply(&mut order);
+        let digests = submission.apply(&mut order, world.now());
         books.insert(order);
         for digest in digests {
             books.mark_used(number, digest);

@@ -116,8 +116,8 @@ impl Submission {
         Ok(())
     }
 
-    /// Puts the parts on the order and returns what is used up by it.
-    pub(super) fn apply(self, order: &mut Order) -> Vec<String> {
+    /// Puts the parts on the order, `now`, and returns what is used up by it.
+    pub(super) fn apply(self, order: &mut Order, now: Timestamp) -> Vec<String> {
         let mut used = Vec::new();
         if let Some(request) = &self.request {
             used = self.digests(request);
@@ -131,7 +131,7 @@ impl Submission {
         if !self.domains.is_empty() {
             let mails = order.validation.as_ref().map_or(0, |validation| validation.mails);
             order.validation = Some(Validation {
-                last_mail: Timestamp::now(),
+                last_mail: now,
                 mails: mails + 1,
                 clicked: order.validation.as_ref().is_some_and(|validation| validation.clicked),
             });

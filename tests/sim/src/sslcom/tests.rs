@@ -59,7 +59,7 @@ fn options() -> Options {
                 PrevalidatedDomain { domain: "gammal.se".to_owned(), validated_on: days_ago(500) },
             ],
         }],
-        issue_after: Duration::from_millis(5),
+        issue_after: Some(Duration::from_millis(5)),
         ..Options::default()
     }
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio::{runtime::Handle, sync::watch};
 
 use super::{
-    Options,
+    Clock, Options,
     behaviour::{Behaviour, Callback, KeyUsage},
     books::{Books, Defects},
     bundle,
@@ -36,7 +36,8 @@ pub(super) struct World {
     pub(super) organisations: Vec<Organisation>,
     pub(super) products: Vec<Product>,
     pub(super) seed: u64,
-    issue_after: Duration,
+    issue_after: Option<Duration>,
+    clock: Clock,
     behaviour: Mutex<Behaviour>,
     books: Mutex<Books>,
     journal: Journal,
@@ -63,7 +64,7 @@ impl World {
         let ca = match stored_ca {
             Some(stored) => CertificateAuthority::restore(&stored, options.seed)?,
             None => {
-                let ca = CertificateAuthority::generate(options.ca_keys, Timestamp::now());
+                let ca = CertificateAuthority::generate(options.ca_keys, (options.clock)());
                 journal.append("ca", "", &ca.store(options.seed))?;
                 ca
             }
@@ -76,6 +77,7 @@ impl World {
             products: options.products,
             seed: options.seed,
             issue_after: options.issue_after,
+            clock: options.clock,
             behaviour: Mutex::new(options.behaviour),
             books: Mutex::new(books),
             journal,
@@ -86,6 +88,10 @@ impl World {
         });
         world.resume();
         Ok(world)
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        (self.clock)()
     }
 
     pub(super) fn behaviour(&self) -> MutexGuard<'_, Behaviour> {
@@ -138,7 +144,7 @@ impl World {
 
     /// Moves an order as far as it comes by itself, journals it, and says what is to happen next.
     pub(super) fn save(&self, books: &mut Books, number: usize) -> Vec<Then> {
-        let then = self.advance(&mut books.orders[number], Timestamp::now());
+        let then = self.advance(&mut books.orders[number], self.now());
         let order = &books.orders[number];
         self.write("order", &order.reference, order);
         then
@@ -148,7 +154,11 @@ impl World {
     pub(super) fn let_happen(&self, then: Vec<Then>) {
         for event in then {
             match event {
-                Then::Issue(number) => self.later(self.issue_after, move |world| world.issue(number)),
+                Then::Issue(number) => {
+                    if let Some(after) = self.issue_after {
+                        self.later(after, move |world| world.issue(number));
+                    }
+                }
                 Then::Click { number, after } => {
                     self.later(after, move |world| {
                         world.click(number);
@@ -201,7 +211,7 @@ impl World {
         let then = self.change(|books| {
             let order = &mut books.orders[number];
             let validation = order.validation.as_mut()?;
-            let age = Timestamp::now().duration_since(validation.last_mail).unsigned_abs();
+            let age = self.now().duration_since(validation.last_mail).unsigned_abs();
             if validation.clicked || age > MAIL_LIVES {
                 return None;
             }
@@ -231,7 +241,7 @@ impl World {
         let happening = self.change(|books| {
             let mut happening = Vec::new();
             for order in &mut books.orders {
-                let mut then = self.advance(order, Timestamp::now());
+                let mut then = self.advance(order, self.now());
                 then.extend(self.call_back(order, &behaviour).map(Then::Call));
                 if !then.is_empty() {
                     self.write("order", &order.reference, order);
@@ -308,7 +318,15 @@ impl World {
         self.organisations.iter().find(|organisation| organisation.name == *name)
     }
 
-    fn issue(&self, number: usize) {
+    pub(super) fn ready(&self) -> Vec<String> {
+        let now = self.now();
+        let books = self.books();
+        let validating = books.orders.iter().filter(|order| order.state == OrderState::Validating);
+        let ready = validating.filter(|order| self.mailbox_is_proven(order, now) && self.identity_is_proven(order));
+        ready.map(|order| order.reference.clone()).collect()
+    }
+
+    pub(super) fn issue(&self, number: usize) {
         let behaviour = self.behaviour().clone();
         let call = self.change(|books| {
             let order = &mut books.orders[number];
@@ -350,7 +368,7 @@ impl World {
                 country: &organisation.country,
             }),
         };
-        self.ca.issue(&request, &profile, Timestamp::now())
+        self.ca.issue(&request, &profile, self.now())
     }
 
     /// The call to the order's receiver, once: it is noted before it is made.

@@ -34,6 +34,22 @@ async fn a_prevalidated_mailbox_gets_its_certificate_in_two_steps() {
 }
 
 #[tokio::test]
+async fn without_a_pace_of_its_own_the_ca_signs_when_it_is_told_and_by_the_clock_that_it_was_given() {
+    let day = days_ago(40).to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp();
+    let by_hand = Options { issue_after: None, clock: Arc::new(move || day), ..options() };
+    let shop = Shop::open_with(by_hand).await;
+    let (ready, early) = (shop.buy("n-1").await, shop.buy("n-2").await);
+    shop.put(&ready, submission(&csr(MAILBOX))).await;
+    assert_eq!(shop.sslcom.ready(), [ready.as_str()]);
+    assert!(!shop.sslcom.issue(&early) && !shop.sslcom.issue("co-unknown"));
+    assert!(shop.sslcom.issue(&ready));
+    assert!(!shop.sslcom.issue(&ready), "an order is issued once");
+    let order = shop.sslcom.order(&ready).unwrap();
+    assert_eq!((order.state, order.created), (OrderState::Issued, day));
+    assert!(order.certificate.unwrap().not_before <= day);
+}
+
+#[tokio::test]
 async fn each_thing_that_is_missing_is_waited_for() {
     let shop = Shop::open().await;
     let reference = shop.buy("n").await;

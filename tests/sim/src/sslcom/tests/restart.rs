@@ -39,7 +39,7 @@ async fn a_world_goes_on_where_it_stopped() {
 #[tokio::test]
 async fn an_issuance_that_was_under_way_is_finished_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let slow = Options { issue_after: Duration::from_secs(3600), ..kept_in(folder.path()) };
+    let slow = Options { issue_after: Some(Duration::from_secs(3600)), ..kept_in(folder.path()) };
     let shop = Shop::open_with(slow).await;
     let reference = shop.buy("n").await;
     shop.put(&reference, submission(&csr(MAILBOX))).await;
