@@ -48,6 +48,9 @@ pub struct Enrollment {
     /// When somebody has to look at this row again. `None`: nothing happens by itself.
     #[serde(default)]
     pub due_at: Option<Timestamp>,
+    /// While it is Bought: until then one run may be handing in the certificate request, and nobody else does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_until: Option<Timestamp>,
     /// When the CA last called back about the order.
     #[serde(default)]
     pub called_back_at: Option<Timestamp>,

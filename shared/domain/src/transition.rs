@@ -71,6 +71,11 @@ pub fn apply(enrollment: &Enrollment, happened: &Happened) -> Result<Enrollment,
         next.due_at = Some(lease_end(at));
         return Ok(next);
     }
+    if let (State::Bought, Event::RequestStarted { until }) = (&enrollment.state, &happened.what) {
+        next.request_until = Some(*until);
+        next.due_at = Some(*until);
+        return Ok(next);
+    }
     if let Some(changed) = facet(&next, &happened.what) {
         return Ok(changed);
     }

@@ -144,6 +144,7 @@ pub(crate) fn enrollment<P: Platform>(
         surplus: Vec::new(),
         certificate: None,
         due_at: None,
+        request_until: None,
         called_back_at: None,
         failures: 0,
         note: None,

@@ -107,6 +107,8 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
         }
     }
 
+    /// Written before it is sent, as a purchase is: a second request would throw the certificate of the first away, so
+    /// of two deliveries of one message one hands it in, and the next one not before the first can be under way no more.
     async fn submit_request(&self, row: Enrollment) -> Result<Outcome, PlatformError> {
         let now = self.flow.now();
         let stored = self.rows.attachment(row.id, Attachment::CertificateRequest).await?;
@@ -122,6 +124,16 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
             contacts: contacts(self.settings),
             extra_fields: serde_json::Map::new(),
         };
+        let in_time = now + self.flow.deployment.purchase_window;
+        // However slow the CA is: nothing of a call is under way when its time-out has passed twice.
+        let under_way = SignedDuration::try_from(2 * self.flow.ca.answer_timeout()).unwrap_or(SignedDuration::MAX);
+        let until = in_time.saturating_add(under_way).unwrap_or(Timestamp::MAX);
+        let started = event(STEP, now, Event::RequestStarted { until });
+        let Some(row) = once(self.rows, &row, started, |_| {}).await?.row() else { return Ok(Outcome::Later) };
+        let now = self.flow.now();
+        if now >= in_time {
+            return Ok(Outcome::Later);
+        }
         match self.flow.ca.submit_csr(self.credentials, self.reference, &submission).await {
             Ok(order) => {
                 let status = order.status.text.clone();

@@ -50,6 +50,11 @@ impl Client {
         Ok(Self(Arc::new(Inner { http, endpoint, statuses }), Watched::default()))
     }
 
+    /// How long the answer to anything but a purchase is waited for.
+    pub fn answer_timeout(&self) -> Duration {
+        self.0.endpoint.answer_timeout
+    }
+
     /// A client whose requests this is told of.
     #[must_use]
     pub fn watched(self, watch: Watch) -> Self {

@@ -285,6 +285,7 @@ fn enrollment(batch: &Batch, person: PersonId, state: State) -> Enrollment {
         surplus: vec![],
         certificate: None,
         due_at: None,
+        request_until: None,
         called_back_at: None,
         failures: 0,
         note: None,

@@ -45,6 +45,10 @@ pub enum Event {
     PurchaseRuledOut,
     /// What blocked it is mended.
     Unblocked,
+    /// Written before the certificate request is handed in: until then nobody else hands it in.
+    RequestStarted {
+        until: Timestamp,
+    },
     /// The CA has the certificate request.
     RequestSubmitted {
         status: String,
@@ -135,6 +139,7 @@ impl Event {
             Self::PurchaseMissing { .. } => "purchase_missing",
             Self::PurchaseRuledOut => "purchase_ruled_out",
             Self::Unblocked => "unblocked",
+            Self::RequestStarted { .. } => "request_started",
             Self::RequestSubmitted { .. } => "request_submitted",
             Self::StillValidating { .. } => "still_validating",
             Self::CalledBack => "called_back",

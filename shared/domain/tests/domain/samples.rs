@@ -39,6 +39,7 @@ pub(crate) fn planned(number: u128) -> Enrollment {
         surplus: vec![],
         certificate: None,
         due_at: None,
+        request_until: None,
         called_back_at: None,
         failures: 0,
         note: None,
@@ -120,6 +121,7 @@ pub(crate) fn later_events() -> Vec<Event> {
         Event::VoucherGiven { reference: "co-7".into(), paid: Some(Money(3_800)) },
         Event::VoucherUsed,
         Event::KeyEscrowed,
+        Event::RequestStarted { until: at(180) },
     ]
 }
 

@@ -65,7 +65,7 @@ fn detail(event: &Event) -> Option<String> {
             let paid = paid.map(|paid| format!(", {paid} paid")).unwrap_or_default();
             format!("order {reference}{paid}")
         }
-        Event::BuyingStarted { deadline } => format!("until {deadline}"),
+        Event::BuyingStarted { deadline: until } | Event::RequestStarted { until } => format!("until {until}"),
         Event::AnswerUnclear { note } => note.clone(),
         Event::PurchaseRefused { cause } => cause.to_string(),
         Event::PurchaseFound { attempt, reference, paid } => {
