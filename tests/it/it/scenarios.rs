@@ -10,6 +10,7 @@ mod everybody;
 mod held;
 mod intune;
 mod keys;
+mod large_directory;
 mod left_out;
 mod lost_answers;
 mod plans;
