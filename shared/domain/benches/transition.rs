@@ -8,7 +8,6 @@ use domain::{
     transition::{Event, apply},
 };
 
-#[allow(dead_code, reason = "the tests of this crate use the rest")]
 #[path = "../tests/domain/samples.rs"]
 mod samples;
 

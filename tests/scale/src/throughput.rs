@@ -27,7 +27,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         timing: "",
         settings: json!({}),
         counting: false,
-        issue_after_ms: 20,
+        issue_after_ms: 1_000,
     };
     let mut world = World::start(setting).await?;
     let operator = world.operators[0].clone();
