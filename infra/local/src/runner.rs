@@ -99,6 +99,7 @@ async fn work(
 }
 
 async fn handled(flow: &Flow<LocalPlatform>, name: QueueName, body: &str) -> Handled {
+    tracing::debug!(queue = name.as_str(), event = "message.received", "a message of {} is handled", name.as_str());
     let job = match message::read(name, body) {
         Ok(job) => job,
         Err(problem) => {
@@ -145,8 +146,11 @@ async fn sweep(flow: Flow<LocalPlatform>, every: Duration, mut stopped: watch::R
             _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
             _ = ticks.tick() => {}
         }
-        if let Err(error) = reconcile::reconcile(&flow).await {
-            tracing::error!(event = "sweep.failed", "the sweep failed: {:#}", anyhow::Error::from(error));
+        match reconcile::reconcile(&flow).await {
+            Ok(sent) => tracing::debug!(event = "sweep.ended", sent, "a sweep sent {sent} messages"),
+            Err(error) => {
+                tracing::error!(event = "sweep.failed", "the sweep failed: {:#}", anyhow::Error::from(error));
+            }
         }
     }
 }

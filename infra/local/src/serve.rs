@@ -31,22 +31,26 @@ pub struct Served {
     pub flow: Flow<LocalPlatform>,
 }
 
-/// Opens the data folder, brings the configured integrations up to date and starts everything.
+/// Listens where the file says, and starts everything.
 pub async fn serve(config: Config) -> anyhow::Result<Served> {
-    let clock: Clock = Arc::new(Timestamp::now);
+    let listener =
+        TcpListener::bind(config.listen).await.with_context(|| format!("{} cannot be listened on", config.listen))?;
+    start(config, listener, Arc::new(Timestamp::now)).await
+}
+
+/// Opens the data folder, brings the configured integrations up to date and starts everything.
+pub async fn start(config: Config, listener: TcpListener, clock: Clock) -> anyhow::Result<Served> {
     let platform = LocalPlatform::open(&config.data, clock.clone())
         .with_context(|| format!("the data folder {} cannot be used", config.data.display()))?;
     let flow = Flow::new(platform.clone(), config.vendors, config.deployment, clock.clone())?;
     for input in config.integrations {
         keep_integration(&flow, input).await?;
     }
-    let listener =
-        TcpListener::bind(config.listen).await.with_context(|| format!("{} cannot be listened on", config.listen))?;
     let base_url = format!("http://{}", listener.local_addr()?);
     let access = web::Access::new(config.tokens);
     let router =
         web::router(flow.clone(), access.clone(), web::Options { hosts: config.hosts, ..web::Options::default() });
-    let ticket = access.one_time_ticket("this machine", Role::Admin, Timestamp::now());
+    let ticket = access.one_time_ticket("this machine", Role::Admin, clock());
     let running = runner::start(&platform, &flow, router, listener, &clock, config.pace);
     Ok(Served { running, sign_in_link: format!("{base_url}/#ticket={ticket}"), base_url, access, flow })
 }

@@ -13,10 +13,11 @@ use domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 use pki::{Bundle, CertificateChain, Expectation, Severity};
-use ports::{Attachment, IntegrationStore, Platform, PlatformError, Queue, Vendor};
+use ports::{Attachment, IntegrationStore, Platform, PlatformError, Queue};
 
 use crate::{
     Flow, Outcome,
+    ca_pace::{self, Call},
     commit::{self, event, fact, once, postpone, scheduled},
     connect::ca_credentials,
     place_order::wait_out,
@@ -40,9 +41,9 @@ pub async fn check_order<P: Platform>(
     let Some(reference) = row.purchase.as_ref().and_then(|purchase| purchase.reference.parse().ok()) else {
         return Ok(Outcome::Done);
     };
-    if let Some(until) = rows.paused_until(Vendor::CertificateAuthority).await?
-        && until > flow.now()
-    {
+    // The request is handed in after a look.
+    let calls = if row.state == State::Bought { 2 } else { 1 };
+    if let Some(until) = ca_pace::wait(flow, &rows, integration, Call::Order(calls)).await? {
         wait_out(&rows, &row, until).await?;
         return Ok(Outcome::Later);
     }
@@ -272,10 +273,7 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
         let now = self.flow.now();
         let until = match &error {
             sslcom::Error::Throttled { retry_after } => {
-                let wait = retry_after.and_then(|wait| SignedDuration::try_from(wait).ok());
-                let until = now + wait.unwrap_or(self.flow.deployment.retry_after);
-                self.rows.pause(Vendor::CertificateAuthority, until).await?;
-                until
+                ca_pace::slow_down(self.flow, self.rows, row.integration, *retry_after).await?
             }
             _ => commit::back_off(&row, self.flow.deployment.retry_after, now),
         };

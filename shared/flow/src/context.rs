@@ -11,7 +11,7 @@ use ports::{Clock, Platform, Store};
 use tokio::sync::Mutex;
 use url::Url;
 
-use crate::keys::DataKeys;
+use crate::{ca_pace::Pace, keys::DataKeys};
 
 /// Everything a step needs, cheap to clone.
 #[derive(Clone)]
@@ -23,6 +23,7 @@ pub struct Flow<P: Platform> {
     clock: Clock,
     pub(crate) tokens: Arc<Mutex<HashMap<IntegrationId, microsoft::entra::AppToken>>>,
     pub(crate) data_keys: Arc<Mutex<DataKeys>>,
+    pub(crate) ca_paces: Arc<Mutex<HashMap<IntegrationId, Pace>>>,
 }
 
 /// The clients of one of Microsoft's clouds.
@@ -132,6 +133,7 @@ impl<P: Platform> Flow<P> {
             clock,
             tokens: Arc::default(),
             data_keys: Arc::default(),
+            ca_paces: Arc::default(),
         })
     }
 

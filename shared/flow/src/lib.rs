@@ -11,6 +11,7 @@
 pub mod after_restore;
 pub mod approve_batch;
 mod assess_person;
+mod ca_pace;
 pub mod check_order;
 mod commit;
 pub mod connect;

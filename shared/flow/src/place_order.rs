@@ -14,11 +14,12 @@ use domain::{
     transition::{Event, LEASE},
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use ports::{Attachment, Commit, Counter, IntegrationStore, Platform, PlatformError, Queue, Vendor};
+use ports::{Attachment, Commit, Counter, IntegrationStore, Platform, PlatformError, Queue};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     Flow, Outcome,
+    ca_pace::{self, Call},
     commit::{self, Written, event, fact, once, postpone, scheduled},
     connect::{ca_credentials, credentials_changed},
     keys,
@@ -61,6 +62,11 @@ pub async fn place_order<P: Platform>(
     let in_time = matches!(row.state, State::Buying { deadline, .. } if flow.now() < deadline);
     if stopped || !in_time {
         never_sent(flow, &rows, row, "the order was not sent in time, or buying was stopped").await?;
+        return Ok(Outcome::Later);
+    }
+    // Somebody else may have been told to wait meanwhile. An order that is refused for that would have to be looked up.
+    if matches!(ca_pace::paused(flow, &rows).await, Ok(Some(_))) {
+        never_sent(flow, &rows, row, "SSL.com asked us to wait").await?;
         return Ok(Outcome::Later);
     }
     let answer = flow.ca.create(&credentials, &order(flow, &row, hook)).await;
@@ -124,9 +130,7 @@ async fn brakes_released<P: Platform, S: IntegrationStore>(
         once(rows, row, event(STEP, now, Event::PurchaseRefused { cause }), |_| {}).await?;
         return Ok(None);
     }
-    if let Some(until) = rows.paused_until(Vendor::CertificateAuthority).await?
-        && until > now
-    {
+    if let Some(until) = ca_pace::wait(flow, rows, row.integration, Call::Purchase).await? {
         wait_out(rows, row, until).await?;
         return Ok(None);
     }
@@ -287,8 +291,7 @@ async fn settle<P: Platform, S: IntegrationStore>(
             refused(flow, rows, row, &cause, detail).await
         }
         Err(sslcom::Error::Throttled { retry_after }) => {
-            let wait = retry_after.and_then(|wait| SignedDuration::try_from(wait).ok());
-            rows.pause(Vendor::CertificateAuthority, now + wait.unwrap_or(flow.deployment.retry_after)).await?;
+            ca_pace::slow_down(flow, rows, row.integration, retry_after).await?;
             unclear(flow, rows, row, "SSL.com asked us to wait; whether it took the order is looked up").await
         }
         Err(sslcom::Error::Unclear { .. }) => {

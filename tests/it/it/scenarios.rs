@@ -11,6 +11,7 @@ mod everybody;
 mod held;
 mod intune;
 mod keys;
+mod large_directory;
 mod left_out;
 mod lost_answers;
 mod names;

@@ -13,7 +13,7 @@ pub mod record;
 pub(crate) mod throttle;
 mod users;
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -236,7 +236,7 @@ fn admit(world: &World, request: &Request, activity_id: Uuid) -> Result<Caller, 
             &caller.app,
             request.method() != Method::GET,
             limits,
-            Instant::now(),
+            world.began + world.began.elapsed() * behaviour.speed,
         )
     {
         return Err(Turned::Back(server::throttled(behaviour.retry_after.after(wait))));

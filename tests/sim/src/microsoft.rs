@@ -18,6 +18,7 @@ use std::{
     collections::BTreeMap,
     io,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock},
+    time::Instant,
 };
 
 use tokio::{
@@ -74,6 +75,7 @@ impl Microsoft {
             keys: SigningKeys::generate().map_err(io::Error::other)?,
             grants: Grants::default(),
             throttle: Throttle::default(),
+            began: Instant::now(),
             deliveries,
             refusals: Mutex::default(),
             entra_url: OnceLock::new(),
@@ -224,6 +226,7 @@ pub(crate) struct World {
     pub(crate) keys: SigningKeys,
     pub(crate) grants: Grants,
     pub(crate) throttle: Throttle,
+    pub(crate) began: Instant,
     deliveries: Deliveries,
     refusals: Mutex<Vec<(&'static str, String)>>,
     entra_url: OnceLock<String>,

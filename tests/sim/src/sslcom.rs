@@ -11,6 +11,7 @@ mod callback;
 mod fields;
 mod listing;
 mod order;
+mod pace;
 mod purchase;
 mod submission;
 mod world;

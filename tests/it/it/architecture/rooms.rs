@@ -112,6 +112,13 @@ const ROOMS: &[Room] = &[
         never_reaches: &[DATABASE, AMAZON, STAND_INS],
     },
     Room {
+        folder: "tests/scale",
+        rooms: &["domain", "local", "pki", "ports", "sim"],
+        // A program of its own, started by whoever wants to measure.
+        libraries: AllBut(&[AMAZON]),
+        never_reaches: &[AMAZON, &["aws"]],
+    },
+    Room {
         folder: "tests/sim",
         rooms: &[],
         libraries: AllBut(&[WHAT_IS_JUDGED, DATABASE, AMAZON]),

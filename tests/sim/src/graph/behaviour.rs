@@ -16,6 +16,8 @@ pub struct Behaviour {
     pub limits: Option<Limits>,
     /// How that 429 says when to come back.
     pub retry_after: RetryAfter,
+    /// So many seconds of those windows and waits pass in one: what takes hours is then watched in minutes.
+    pub speed: u32,
     /// This many GETs of a new record are answered with 404, and lists leave it out as long.
     pub get_lags_behind_post: u32,
     /// A deleted record is in this many more lists.
@@ -39,6 +41,7 @@ impl Default for Behaviour {
             code_lifetime: Duration::from_secs(600),
             limits: None,
             retry_after: RetryAfter::Seconds,
+            speed: 1,
             get_lags_behind_post: 0,
             delete_still_lists: 0,
             duplicate_status: 400,

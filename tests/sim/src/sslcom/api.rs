@@ -8,6 +8,7 @@ use axum::{
     body::Bytes,
     extract::{Path, Query, State},
     http::{HeaderMap, Method, StatusCode, header},
+    middleware,
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
@@ -19,7 +20,7 @@ use super::{
     fields::{Fields, Refusal},
     listing,
     order::OrderState,
-    purchase,
+    pace, purchase,
     submission::Submission,
     world::World,
 };
@@ -34,6 +35,7 @@ pub(super) fn router(world: Arc<World>) -> Router {
         .route("/certificate/{reference}/validations/methods", get(validation_methods))
         .fallback(async || page(StatusCode::NOT_FOUND))
         .method_not_allowed_fallback(async || page(StatusCode::NOT_FOUND))
+        .layer(middleware::from_fn_with_state(Arc::clone(&world), pace::at_its_pace))
         .with_state(world)
 }
 

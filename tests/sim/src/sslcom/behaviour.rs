@@ -23,6 +23,13 @@ pub struct Behaviour {
     pub no_funds_status: u16,
     /// `false`: every listing is answered with HTML and 500.
     pub listing_available: bool,
+    /// How long every answer takes, except that of a call above the limits.
+    pub answers_after: Duration,
+    /// SSL.com publishes none; above these every call is answered with 429 and not acted on.
+    pub limits: Option<Limits>,
+    /// So many seconds of `answers_after` and of the limits' window pass in one: what takes hours is then watched in
+    /// minutes.
+    pub speed: u32,
     /// The person clicks the link in each validation mail that is sent from now on.
     pub clicks_by_themselves_after: Option<Duration>,
 }
@@ -42,9 +49,19 @@ impl Default for Behaviour {
             errors_with_200: false,
             no_funds_status: 200,
             listing_available: true,
+            answers_after: Duration::ZERO,
+            limits: None,
+            speed: 1,
             clicks_by_themselves_after: None,
         }
     }
+}
+
+/// Calls of everybody together within a window; those that are refused count too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub calls: u32,
+    pub window: Duration,
 }
 
 /// What can be done with the caller's own order number.

@@ -21,6 +21,7 @@ use super::{
     callback::{self, Call},
     catalogue::{Account, Organisation, Product, account_id},
     order::{Order, OrderState},
+    pace::Window,
 };
 use crate::{
     ca::{self, CertificateAuthority, CertificateType, Profile, Usage, csr::SigningRequest},
@@ -36,6 +37,7 @@ pub(super) struct World {
     pub(super) organisations: Vec<Organisation>,
     pub(super) products: Vec<Product>,
     pub(super) seed: u64,
+    pub(super) window: Mutex<Window>,
     issue_after: Option<Duration>,
     clock: Clock,
     behaviour: Mutex<Behaviour>,
@@ -76,6 +78,7 @@ impl World {
             organisations: options.organisations,
             products: options.products,
             seed: options.seed,
+            window: Mutex::new(Window::beginning_now()),
             issue_after: options.issue_after,
             clock: options.clock,
             behaviour: Mutex::new(options.behaviour),
