@@ -3,6 +3,7 @@
 mod api;
 mod architecture;
 mod deployment_file;
+mod fuzz_corpus;
 mod judge;
 mod local_platform;
 mod matrix;

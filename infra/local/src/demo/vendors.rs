@@ -29,9 +29,9 @@ pub(super) struct Vendors {
 
 impl Vendors {
     pub(super) async fn start(options: &Options, folder: &Path, base_url: &str) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let faults = Faults::default();
         options.fault.iter().try_for_each(|wish| plan(&faults, wish))?;
+        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let people = usize::try_from(options.people).unwrap_or(usize::MAX);
         let organisation = microsoft::Organisation {
             redirect_uris: vec![format!("{base_url}/oauth/callback")],
