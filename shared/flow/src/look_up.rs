@@ -1,7 +1,7 @@
 //! Finds purchases whose answer was lost. SSL.com documents no idempotency key, so the order is looked for by our own
 //! number; one listing answers for every open purchase of an integration.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use domain::{
     Enrollment, IntegrationId, Money,
@@ -134,7 +134,7 @@ pub(crate) async fn list_since<P: Platform>(
     credentials: &sslcom::Credentials,
     start: Date,
 ) -> Result<Vec<sslcom::OrderSummary>, String> {
-    let mut orders = HashMap::new();
+    let mut orders = BTreeMap::new();
     for vouchers_only in [false, true] {
         for order in list_pages(flow, credentials, Some(start), vouchers_only).await? {
             let known: &mut sslcom::OrderSummary =
