@@ -14,7 +14,7 @@ use crate::{
 pub enum Step {
     /// Place the order. Said only while nothing was begun in this attempt: whoever finds Buying looks up instead.
     Buy,
-    /// A purchase, or the handing in of a request, is under way; nobody else touches it before then.
+    /// A purchase is under way; nobody else touches it before then.
     WaitUntil(Timestamp),
     /// A purchase was begun and its answer is unknown.
     LookUp,
@@ -31,12 +31,11 @@ pub enum Step {
 
 /// The step that an enrollment needs at this moment.
 pub fn plan(enrollment: &Enrollment, now: Timestamp) -> Step {
-    let handed_in_by = enrollment.request_until.filter(|until| now < *until);
     match &enrollment.state {
         State::Requested => Step::Buy,
         State::Buying { deadline, .. } if now < *deadline => Step::WaitUntil(*deadline),
         State::Buying { .. } => Step::LookUp,
-        State::Bought => handed_in_by.map_or(Step::SubmitRequest, Step::WaitUntil),
+        State::Bought => Step::SubmitRequest,
         State::Validating { .. } => Step::Check,
         State::Issued | State::Importing => Step::Import,
         State::Imported { keep_key_until, .. } if *keep_key_until <= now && keeps_key(enrollment) => Step::DestroyKey,

@@ -81,7 +81,14 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
         let now = self.flow.now();
         match order.status.stage {
             sslcom::Stage::AwaitingCsr if row.state == State::Bought && order.certificates.is_none() => {
-                self.submit_request(row).await
+                match row.request_until.filter(|until| now < *until) {
+                    // It may be under way, although the CA does not show it yet.
+                    Some(until) => {
+                        wait_out(self.rows, &row, until).await?;
+                        Ok(Outcome::Later)
+                    }
+                    None => self.submit_request(row).await,
+                }
             }
             sslcom::Stage::Rejected | sslcom::Stage::Cancelled | sslcom::Stage::Revoked => {
                 once(self.rows, &row, event(STEP, now, Event::OrderRejected { status }), |_| {}).await?;
