@@ -15,9 +15,9 @@ criterion_group!(benches, plan, walk);
 criterion_main!(benches);
 
 fn plan(criterion: &mut Criterion) {
-    let rows = samples::rows();
+    let rows = [samples::rows(), samples::later_rows()].concat();
     let now = samples::at(20);
-    criterion.bench_function("plan: a row of each state", |bencher| {
+    criterion.bench_function("plan: every sample row", |bencher| {
         bencher.iter(|| {
             for (_, row) in &rows {
                 black_box(step::plan(black_box(row), now));

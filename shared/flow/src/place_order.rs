@@ -55,18 +55,19 @@ pub async fn place_order<P: Platform>(
         return Ok(Outcome::Later);
     };
 
+    // Somebody else may have been told to wait meanwhile. An order that is refused for that would have to be looked up.
+    if matches!(ca_pace::paused(flow, &rows).await, Ok(Some(_))) {
+        never_sent(flow, &rows, row, "SSL.com asked us to wait").await?;
+        return Ok(Outcome::Later);
+    }
     // The switch is read once more, as late as possible: making the key took a while. Where it cannot be read nothing is
     // bought, and that nothing was sent is known only here, so it is written down if anything can be.
     let switch = rows.integration().await;
     let stopped = !matches!(switch, Ok(Some(integration)) if !integration.settings.stop_buying);
+    // After every other wait: nothing comes between this look at the clock and the order.
     let in_time = matches!(row.state, State::Buying { deadline, .. } if flow.now() < deadline);
     if stopped || !in_time {
         never_sent(flow, &rows, row, "the order was not sent in time, or buying was stopped").await?;
-        return Ok(Outcome::Later);
-    }
-    // Somebody else may have been told to wait meanwhile. An order that is refused for that would have to be looked up.
-    if matches!(ca_pace::paused(flow, &rows).await, Ok(Some(_))) {
-        never_sent(flow, &rows, row, "SSL.com asked us to wait").await?;
         return Ok(Outcome::Later);
     }
     let answer = flow.ca.create(&credentials, &order(flow, &row, hook)).await;

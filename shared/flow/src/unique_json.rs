@@ -26,12 +26,12 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn member(&self, name: &str) -> Place<'a> {
+    fn member(&self, name: &str) -> Self {
         let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
         Place { path, repeated: self.repeated }
     }
 
-    fn row(&self, row: usize) -> Place<'a> {
+    fn row(&self, row: usize) -> Self {
         Place { path: format!("{}[{row}]", self.path), repeated: self.repeated }
     }
 }

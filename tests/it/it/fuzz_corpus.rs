@@ -9,7 +9,9 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 #[expect(unreachable_pub, reason = "there it is a crate")]
 mod targets;
 
-const TARGETS: [(&str, fn(&[u8])); 5] = [
+type Target = (&'static str, fn(&[u8]));
+
+const TARGETS: [Target; 5] = [
     ("certificate_bundle", targets::certificate_bundle::read),
     ("connector_key", targets::connector_key::read),
     ("graph_answers", targets::graph_answers::read),

@@ -125,6 +125,12 @@ const ROOMS: &[Room] = &[
         never_reaches: &[DATABASE, AMAZON],
     },
     Room {
+        folder: "tests/schedules",
+        rooms: &["domain", "flow", "local", "microsoft", "ports", "sim", "sslcom"],
+        libraries: AllBut(&[DATABASE, AMAZON]),
+        never_reaches: &[AMAZON, &["aws"]],
+    },
+    Room {
         folder: "tests/it",
         rooms: &["contract", "domain", "flow", "local", "microsoft", "pki", "ports", "sim", "sslcom", "web"],
         // What a test stands on is named in `[dev-dependencies]`; the AWS SDK is none of it, so that `cargo test` stays quick.
