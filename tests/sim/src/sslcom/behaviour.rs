@@ -14,8 +14,9 @@ pub struct Behaviour {
     pub epki_automatic: bool,
     pub order_amount: OrderAmount,
     pub callback: Callback,
-    /// Shown instead of every status before `issued`.
+    /// Shown instead of the statuses that `unknown_status_of` names.
     pub unknown_status_text: Option<String>,
+    pub unknown_status_of: StatusOf,
     pub bundle: Bundle,
     /// Refusals are answered with 200 instead of 4xx; the SDK reckons with it.
     pub errors_with_200: bool,
@@ -23,6 +24,9 @@ pub struct Behaviour {
     pub no_funds_status: u16,
     /// `false`: every listing is answered with HTML and 500.
     pub listing_available: bool,
+    /// `false`: orders without a request are shown only to who asks for `filter=vouchers`.
+    pub vouchers_listed: bool,
+    pub past_the_end: PastTheEnd,
     /// The person clicks the link in each validation mail that is sent from now on.
     pub clicks_by_themselves_after: Option<Duration>,
 }
@@ -38,10 +42,13 @@ impl Default for Behaviour {
             order_amount: OrderAmount::Equal,
             callback: Callback::Json,
             unknown_status_text: None,
+            unknown_status_of: StatusOf::Open,
             bundle: Bundle::LeafFirst,
             errors_with_200: false,
             no_funds_status: 200,
             listing_available: true,
+            vouchers_listed: true,
+            past_the_end: PastTheEnd::Empty,
             clicks_by_themselves_after: None,
         }
     }
@@ -107,6 +114,28 @@ pub enum Callback {
     Twice,
 }
 
+/// Of which orders the status is not told in the usual words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusOf {
+    /// Of every order that can still become a certificate.
+    Open,
+    /// Of those of them that have their request.
+    Submitted,
+    /// Of those whose certificate is there.
+    Issued,
+}
+
+/// What a page after the last one is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PastTheEnd {
+    /// An empty page.
+    Empty,
+    /// The last page once more.
+    Repeats,
+    /// 400.
+    Refused,
+}
+
 /// What the `certificates` member holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bundle {
@@ -118,6 +147,8 @@ pub enum Bundle {
     WithDuplicates,
     /// One PKCS#7 with all three.
     Pkcs7,
+    /// The leaf and the issuing CA, one after the other, as base64 of DER.
+    Base64,
     /// The leaf alone.
     MissingIntermediate,
 }
