@@ -116,13 +116,21 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
             once(self.rows, &row, event(STEP, now, failed), |_| {}).await?;
             return Ok(Outcome::Done);
         };
-        let submission = sslcom::CsrSubmission {
+        let mut submission = sslcom::CsrSubmission {
             csr_pem,
             registrant: registrant(self.settings),
             contacts: contacts(self.settings),
             extra_fields: serde_json::Map::new(),
         };
-        match self.flow.ca.submit_csr(self.credentials, self.reference, &submission).await {
+        let submitted = self.flow.ca.submit_csr(self.credentials, self.reference, &submission).await;
+        let submitted = match self.state_field_asked(&submitted) {
+            asked @ Some(_) => {
+                submission.registrant.state_field = asked;
+                self.flow.ca.submit_csr(self.credentials, self.reference, &submission).await
+            }
+            None => submitted,
+        };
+        match submitted {
             Ok(order) => {
                 let status = order.status.text.clone();
                 let submitted = event(STEP, now, Event::RequestSubmitted { status });
@@ -145,6 +153,13 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
         }
     }
 
+    /// How to spell the registrant's state when the same is sent once more, because only that was not as SSL.com wants it.
+    fn state_field_asked(&self, answer: &Result<sslcom::Order, sslcom::Error>) -> Option<sslcom::StateField> {
+        let asked = self.flow.ca.state_field_asked(answer.as_ref().err()?)?;
+        tracing::info!(event = "state.respelled", "SSL.com asks for the other spelling: sslcom.state_field can say so");
+        Some(asked)
+    }
+
     /// The CA or the mailbox's owner must act. A mailbox of a domain that is not pre-validated gets its mail here, once.
     async fn still_validating(&self, row: Enrollment, order: sslcom::Order) -> Result<Outcome, PlatformError> {
         let now = self.flow.now();
@@ -158,7 +173,7 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
         }
         let mut note = who_must_act(order.status.stage).to_owned();
         if order.status.stage == sslcom::Stage::AwaitingRegistrant {
-            let (registrant, contacts) = (registrant(self.settings), contacts(self.settings));
+            let (mut registrant, contacts) = (registrant(self.settings), contacts(self.settings));
             let sent = self.flow.ca.submit_registrant(self.credentials, self.reference, &registrant, &contacts).await;
             note = match sent {
                 Ok(_) => "the registrant's data were handed in".to_owned(),
@@ -169,6 +184,13 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
         let asked = order.validations.iter().any(|item| item.method.is_some());
         if order.status.stage == sslcom::Stage::AwaitingValidation && (checks == 0 || !asked) {
             let mailbox = row.subject.mailbox.to_string();
+            let sent = match self.state_field_asked(&sent) {
+                asked @ Some(_) => {
+                    registrant.state_field = asked;
+                    self.flow.ca.submit_registrant(self.credentials, self.reference, &registrant, &contacts).await
+                }
+                None => sent,
+            };
             let asked = self.flow.ca.request_mailbox_validation(self.credentials, self.reference, &mailbox).await;
             note = match asked {
                 Ok(_) => format!("SSL.com sent a mail to {mailbox}; the person must follow its link within 24 hours"),
