@@ -12,7 +12,7 @@ use domain::{
     transition::Event,
 };
 use jiff::{SignedDuration, Timestamp};
-use pki::{Bundle, CertificateChain, Expectation, Severity};
+use pki::{Bundle, CertificateChain, Expectation, Finding, FindingCode, Severity};
 use ports::{Attachment, IntegrationStore, Platform, PlatformError, Queue, Vendor};
 
 use crate::{
@@ -220,7 +220,8 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
                 return Ok(Some(Outcome::Done));
             }
         };
-        let Some(chain) = bundle.chain_for(&public_key_info, now) else {
+        let known = &self.flow.deployment.intermediates;
+        let Some(chain) = bundle.chain_completed_by(known, &public_key_info, now) else {
             if bundle.certificates().is_empty() {
                 return Ok(None);
             }
@@ -239,7 +240,7 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
             },
         );
         let said = |severity| findings.iter().filter(move |finding| finding.severity() == severity);
-        let reasons: Vec<_> = said(Severity::Refuse).map(|finding| finding.sentence.clone()).collect();
+        let reasons: Vec<_> = said(Severity::Refuse).map(reason).collect();
         if !reasons.is_empty() {
             self.hold(row, reasons, chain.to_pem().into_bytes()).await?;
             return Ok(Some(Outcome::Done));
@@ -326,6 +327,15 @@ pub(crate) fn described(chain: &CertificateChain, notes: Vec<String>) -> Certifi
     Certificate {
         thumbprint: leaf.thumbprint(),
         serial: leaf.serial().to_owned(),
+/// What is wrong, and what can be done about it where that is not for the CA to do.
+fn reason(finding: &Finding) -> String {
+    let remedy = match finding.code {
+        FindingCode::IssuerMissing => " Write it into sslcom.intermediates of the deployment, then fetch it again.",
+        _ => "",
+    };
+    format!("{}{remedy}", finding.sentence)
+}
+
         issuer: leaf.issuer().to_owned(),
         not_before: leaf.not_before(),
         not_after: leaf.not_after(),
