@@ -171,10 +171,26 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
             once(self.rows, &row, event(STEP, now, failed), |_| {}).await?;
             return Ok(Outcome::Done);
         }
-        let mut note = who_must_act(order.status.stage).to_owned();
+        let mailed = order.validations.iter().any(|item| item.attempted_on.is_some());
+        let mut note = match order.status.stage {
+            sslcom::Stage::Validating | sslcom::Stage::Unknown if mailed => {
+                format!(
+                    "SSL.com is at work, or waits until the person follows the link in its mail to {}",
+                    row.subject.mailbox
+                )
+            }
+            stage => who_must_act(stage).to_owned(),
+        };
         if order.status.stage == sslcom::Stage::AwaitingRegistrant {
             let (mut registrant, contacts) = (registrant(self.settings), contacts(self.settings));
             let sent = self.flow.ca.submit_registrant(self.credentials, self.reference, &registrant, &contacts).await;
+            let sent = match self.state_field_asked(&sent) {
+                asked @ Some(_) => {
+                    registrant.state_field = asked;
+                    self.flow.ca.submit_registrant(self.credentials, self.reference, &registrant, &contacts).await
+                }
+                None => sent,
+            };
             note = match sent {
                 Ok(_) => "the registrant's data were handed in".to_owned(),
                 Err(error) => format!("the registrant's data were not accepted: {error}"),
@@ -184,13 +200,6 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
         let asked = order.validations.iter().any(|item| item.method.is_some());
         if order.status.stage == sslcom::Stage::AwaitingValidation && (checks == 0 || !asked) {
             let mailbox = row.subject.mailbox.to_string();
-            let sent = match self.state_field_asked(&sent) {
-                asked @ Some(_) => {
-                    registrant.state_field = asked;
-                    self.flow.ca.submit_registrant(self.credentials, self.reference, &registrant, &contacts).await
-                }
-                None => sent,
-            };
             let asked = self.flow.ca.request_mailbox_validation(self.credentials, self.reference, &mailbox).await;
             note = match asked {
                 Ok(_) => format!("SSL.com sent a mail to {mailbox}; the person must follow its link within 24 hours"),
@@ -318,15 +327,6 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
     }
 }
 
-/// S/MIME Baseline Requirements 6.3.2, Strict and Multipurpose generations.
-const LONGEST_DAYS: u16 = 825;
-
-/// The certificate in the words of the row.
-pub(crate) fn described(chain: &CertificateChain, notes: Vec<String>) -> Certificate {
-    let leaf = chain.leaf();
-    Certificate {
-        thumbprint: leaf.thumbprint(),
-        serial: leaf.serial().to_owned(),
 /// What is wrong, and what can be done about it where that is not for the CA to do.
 fn reason(finding: &Finding) -> String {
     let remedy = match finding.code {
@@ -336,6 +336,15 @@ fn reason(finding: &Finding) -> String {
     format!("{}{remedy}", finding.sentence)
 }
 
+/// S/MIME Baseline Requirements 6.3.2, Strict and Multipurpose generations.
+const LONGEST_DAYS: u16 = 825;
+
+/// The certificate in the words of the row.
+pub(crate) fn described(chain: &CertificateChain, notes: Vec<String>) -> Certificate {
+    let leaf = chain.leaf();
+    Certificate {
+        thumbprint: leaf.thumbprint(),
+        serial: leaf.serial().to_owned(),
         issuer: leaf.issuer().to_owned(),
         not_before: leaf.not_before(),
         not_after: leaf.not_after(),
@@ -347,6 +356,9 @@ fn who_must_act(stage: sslcom::Stage) -> &'static str {
     match stage {
         sslcom::Stage::AwaitingRegistrant => "SSL.com waits for registrant data: complete the order in its portal",
         sslcom::Stage::AwaitingValidation => "SSL.com waits for the mailbox's owner or for its own validation",
+        sslcom::Stage::Unknown => {
+            "this status is not known here, so nothing is sent: look at the order in SSL.com's portal, and give the status a row in sslcom.status"
+        }
         sslcom::Stage::Issued => "SSL.com says issued, but has not handed out the certificate yet",
         _ => "SSL.com is at work",
     }

@@ -218,7 +218,6 @@ async fn settle<P: Platform, S: IntegrationStore>(
     match answer {
         Ok(order) => {
             let paid = paid(order.amount.as_ref());
-            let surprise = order.amount.filter(|amount| !is_as_planned(amount, row.product.price));
             let reference = order.order_ref.as_str().to_owned();
             let attempt = row.attempt;
             let price = row.product.price;
@@ -229,10 +228,7 @@ async fn settle<P: Platform, S: IntegrationStore>(
             let Some(row) = bought(flow, rows, row, STEP, found).await?.row() else {
                 return Ok(Outcome::Later);
             };
-            if let Some(amount) = surprise {
-                stop_batch(rows, batch, format!("SSL.com took {} for an order planned at {price}", amount.text))
-                    .await?;
-            }
+            brake_on_amount(rows, batch, price, order.amount.as_ref()).await?;
             if !row.surplus.contains(&reference) {
                 let check = CheckOrder::One { integration: row.integration, enrollment: row.id };
                 flow.platform.queue().send(vec![Job::CheckOrder(check)], std::time::Duration::ZERO).await?;
@@ -263,6 +259,21 @@ async fn settle<P: Platform, S: IntegrationStore>(
 pub(crate) fn paid(amount: Option<&sslcom::Amount>) -> Option<Money> {
     let amount = amount.filter(|amount| amount.currency.as_deref().is_none_or(|currency| currency == "USD"));
     amount.and_then(|amount| amount.cents).map(Money)
+}
+
+/// An amount that is not the price stops the batch after that order, in whatever way the order was heard of.
+pub(crate) async fn brake_on_amount<S: IntegrationStore>(
+    rows: &S,
+    batch: domain::BatchId,
+    price: Money,
+    amount: Option<&sslcom::Amount>,
+) -> Result<(), PlatformError> {
+    match amount.filter(|amount| !is_as_planned(amount, price)) {
+        Some(amount) => {
+            stop_batch(rows, batch, format!("SSL.com took {} for an order planned at {price}", amount.text)).await
+        }
+        None => Ok(()),
+    }
 }
 
 /// An amount that cannot be read proves nothing; one that can must be the price.
