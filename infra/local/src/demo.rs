@@ -3,7 +3,9 @@
 
 mod operator;
 mod progress;
+mod quirks;
 mod report;
+mod rest;
 mod vendors;
 
 use std::{
@@ -24,9 +26,11 @@ use crate::{
     platform::LocalPlatform,
     runner::{self, Pace},
 };
-use operator::Operator;
+use operator::{Counts, Imported, Operator};
 use progress::Progress;
-use report::Report;
+pub use quirks::Quirk;
+pub use report::End;
+use report::{Found, Report};
 use vendors::Vendors;
 
 /// How the demonstration goes.
@@ -35,7 +39,8 @@ pub struct Options {
     /// How many people the organisation has.
     #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub people: u32,
-    /// Leave when the job is done. The exit status is 0 only if every certificate is in Intune and on its device.
+    /// Leave when nothing moves by itself any more. The exit status is 0 if every certificate is in Intune and on its
+    /// device; 3 if something waits for a person, which is said with its cause; 1 if something is wrong.
     #[arg(long)]
     pub once: bool,
     /// Print one JSON object on the last line.
@@ -52,10 +57,26 @@ pub struct Options {
     /// a colon and a number (graph.pfx_create=throttle:5) that many times; with :always each time.
     #[arg(long, value_name = "CALL=FAULT")]
     pub fault: Vec<String>,
+    /// Let a vendor answer a question that its documents leave open in this way; any number of these, one for each
+    /// question.
+    #[arg(long, value_name = "NAME", value_parser = quirks::parser())]
+    pub vendor_quirk: Vec<&'static Quirk>,
+    /// A combination of quirks and lost answers that follows from this number. It is printed as options.
+    #[arg(long, value_name = "SEED", conflicts_with = "vendor_quirk")]
+    pub random_quirks: Option<u64>,
+    /// Tell the application the CA's intermediate certificates, as sslcom.intermediates of a deployment file does.
+    #[arg(long)]
+    pub known_intermediates: bool,
 }
 
-/// Does the job and shows it. True: every enrollment is imported and opened by its device.
-pub async fn run(options: Options) -> anyhow::Result<bool> {
+/// Does the job and shows it, and says how it ended.
+pub async fn run(mut options: Options) -> anyhow::Result<End> {
+    if let Some(seed) = options.random_quirks {
+        let (quirks, faults) = quirks::random(seed);
+        options.vendor_quirk = quirks;
+        options.fault.extend(faults);
+        progress::print(&options.as_arguments());
+    }
     let started = Instant::now();
     let scratch;
     let data = match &options.data {
@@ -68,7 +89,8 @@ pub async fn run(options: Options) -> anyhow::Result<bool> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("no port of this machine is free")?;
     let base_url = format!("http://{}", listener.local_addr()?);
     let vendors = Vendors::start(&options, &data.join("vendors"), &base_url).await?;
-    let app = Application::start(&data.join("application"), &vendors, listener, &base_url)?;
+    let intermediates = options.known_intermediates.then(|| vendors.intermediates());
+    let app = Application::start(&data.join("application"), &vendors, listener, &base_url, intermediates)?;
 
     let progress = Progress::new(&options);
     let operator = Operator::new(&base_url, app.token.clone())?;
@@ -94,7 +116,17 @@ pub async fn run(options: Options) -> anyhow::Result<bool> {
     if options.json {
         progress::print(&report.json());
     }
-    Ok(report.as_hoped())
+    Ok(report.end())
+}
+
+impl Options {
+    /// What is chosen about the vendors, as it can be typed again.
+    fn as_arguments(&self) -> String {
+        let quirks = self.vendor_quirk.iter().map(|quirk| format!("--vendor-quirk {}", quirk.name));
+        let faults = self.fault.iter().map(|fault| format!("--fault {fault}"));
+        let all: Vec<_> = quirks.chain(faults).collect();
+        if all.is_empty() { "no quirk".to_owned() } else { all.join(" ") }
+    }
 }
 
 /// What the operator does, from the settings to the last device.
@@ -107,11 +139,28 @@ async fn work(
 ) -> anyhow::Result<Report> {
     let integration = operator.connect(vendors).await?;
     progress.say("connected: settings saved, Authorize done");
-    let people = operator.import_people(&integration, progress).await?;
+    let mut import = operator.import_people(&integration, progress).await?;
+    if import.problem.is_none() && vendors.make_a_second_import_worthwhile() {
+        let again = operator.import_again(&integration, progress).await?;
+        import.problem = again.problem;
+    }
+    let Imported { people, problem } = import;
+    if let Some(problem) = problem {
+        let waits = vec![operator.refused(&integration, "import", problem).await?];
+        return Ok(Report::new(
+            options,
+            people,
+            &Counts::default(),
+            vendors,
+            started,
+            Found { waits, wrong: Vec::new() },
+        ));
+    }
     let batch = operator.approve_everybody(&integration, progress).await?;
     operator.watch(&integration, &batch, vendors, progress).await?;
     let counts = operator.counts(&integration, &batch).await?;
-    Ok(Report::new(options, people, &counts, vendors, started))
+    let found = operator.look_at_what_rests(&integration, &batch, &counts, vendors).await?;
+    Ok(Report::new(options, people, &counts, vendors, started, found))
 }
 
 /// The application under test, as `serve` would start it.
@@ -122,10 +171,20 @@ struct Application {
 }
 
 impl Application {
-    fn start(data: &Path, vendors: &Vendors, listener: TcpListener, base_url: &str) -> anyhow::Result<Self> {
+    fn start(
+        data: &Path,
+        vendors: &Vendors,
+        listener: TcpListener,
+        base_url: &str,
+        intermediates: Option<String>,
+    ) -> anyhow::Result<Self> {
         let clock: Clock = Arc::new(Timestamp::now);
         let platform = LocalPlatform::open(data, clock.clone())?;
-        let flow = Flow::new(platform.clone(), endpoints(vendors)?, deployment(base_url)?, clock.clone())?;
+        let mut deployment = deployment(base_url)?;
+        if let Some(text) = intermediates {
+            deployment.intermediates = pki::Bundle::of_authorities(text.as_bytes())?;
+        }
+        let flow = Flow::new(platform.clone(), endpoints(vendors)?, deployment, clock.clone())?;
         let token = random_token()?;
         let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token.as_bytes());
         let mut token_sha256 = [0; 32];
@@ -163,7 +222,8 @@ fn deployment(base_url: &str) -> anyhow::Result<Deployment> {
         look_up_after: seconds(&[1, 2, 4]),
         poll_after: seconds(&[1, 2, 5, 10]),
         read_back_after: seconds(&[0, 1, 2]),
-        retry_after: SignedDuration::from_secs(1),
+        retry_after: SignedDuration::from_millis(250),
+        failures_allowed: 6,
         released_per_sweep: 200,
         ..Deployment::default()
     })

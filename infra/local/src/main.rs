@@ -7,7 +7,8 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use local::{
     config::{Config, Problems},
-    demo, serve,
+    demo::{self, End},
+    serve,
 };
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 use zeroizing_alloc::ZeroAlloc;
@@ -80,8 +81,12 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 
 async fn demonstrate(options: demo::Options) -> anyhow::Result<ExitCode> {
     log_to_stderr("warn");
-    let as_hoped = demo::run(options).await?;
-    Ok(if as_hoped { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(match demo::run(options).await? {
+        End::Delivered => ExitCode::SUCCESS,
+        // 2 is for arguments that cannot be read.
+        End::NeedsAPerson => ExitCode::from(3),
+        End::Wrong => ExitCode::FAILURE,
+    })
 }
 
 async fn serve_until_interrupted(file: File) -> anyhow::Result<ExitCode> {

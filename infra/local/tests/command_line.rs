@@ -38,11 +38,12 @@ fn once_does_the_whole_job_and_says_so_in_one_line_of_json() {
 }
 
 #[test]
-fn what_cannot_be_looked_up_ends_unsure_without_a_second_purchase_and_with_status_1() {
+fn what_cannot_be_looked_up_ends_unsure_without_a_second_purchase_and_with_status_3() {
     let faults = ["--fault", "sslcom.create=lose-answer", "--fault", "sslcom.list=fail:always"];
     let output = output(&[&["--once", "--json", "--people", "2"], faults.as_slice()].concat());
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(3));
     let report = last_line(&output);
+    assert_eq!(report["end"], "needs_a_person", "{report}");
     assert_eq!((&report["purchases"], &report["unsure"]), (&2.into(), &2.into()), "{report}");
 }
 

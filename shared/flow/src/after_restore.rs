@@ -21,7 +21,7 @@ use crate::{
     Flow, Outcome, Refusal,
     commit::{Written, event, once},
     connect::{audit, ca_credentials, needed_integration, set_stop_buying},
-    look_up,
+    look_up::{self, Listed},
     place_order::{Found, bought, paid, write_before_buying},
 };
 
@@ -96,9 +96,11 @@ pub async fn after_restore<P: Platform>(flow: &Flow<P>, id: IntegrationId, by: &
         return Err(Refusal::Conflict("the SSL.com credentials are missing; save the settings again".to_owned()));
     };
     let earliest = open.iter().map(|row| row.created_at).fold(flow.now() - LOOK_BACK, Timestamp::min);
-    let orders = look_up::list_since(flow, &credentials, earliest.to_zoned(TimeZone::UTC).date())
-        .await
-        .map_err(|problem| Refusal::Vendor(format!("SSL.com's orders cannot be listed: {problem}")))?;
+    let Listed { orders, cut_short } =
+        look_up::list_since(flow, &credentials, earliest.to_zoned(TimeZone::UTC).date()).await;
+    if let Some(problem) = cut_short {
+        return Err(Refusal::Vendor(format!("SSL.com's orders cannot be listed: {problem}")));
+    }
     for (enrollment, orders) in by_enrollment(&orders) {
         let known = rows.enrollment(enrollment).await?.is_some();
         for (attempt, order) in orders {

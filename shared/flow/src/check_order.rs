@@ -12,7 +12,7 @@ use domain::{
     transition::Event,
 };
 use jiff::{SignedDuration, Timestamp};
-use pki::{Bundle, CertificateChain, Expectation, Severity};
+use pki::{Bundle, CertificateChain, Expectation, Finding, FindingCode, Severity};
 use ports::{Attachment, IntegrationStore, Platform, PlatformError, Queue};
 
 use crate::{
@@ -126,23 +126,32 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
             once(self.rows, &row, event(STEP, now, failed), |_| {}).await?;
             return Ok(Outcome::Done);
         };
-        let submission = sslcom::CsrSubmission {
+        let mut submission = sslcom::CsrSubmission {
             csr_pem,
             registrant: registrant(self.settings),
             contacts: contacts(self.settings),
             extra_fields: serde_json::Map::new(),
         };
         let in_time = now + self.flow.deployment.purchase_window;
-        // However slow the CA is: nothing of a call is under way when its time-out has passed twice.
-        let under_way = SignedDuration::try_from(2 * self.flow.ca.answer_timeout()).unwrap_or(SignedDuration::MAX);
+        // However slow the CA is: a second call may follow the first, and nothing of a call is under way when its
+        // time-out has passed twice.
+        let under_way = SignedDuration::try_from(3 * self.flow.ca.answer_timeout()).unwrap_or(SignedDuration::MAX);
         let until = in_time.saturating_add(under_way).unwrap_or(Timestamp::MAX);
         let started = event(STEP, now, Event::RequestStarted { until });
         let Some(row) = once(self.rows, &row, started, |_| {}).await?.row() else { return Ok(Outcome::Later) };
-        let now = self.flow.now();
-        if now >= in_time {
+        if self.flow.now() >= in_time {
             return Ok(Outcome::Later);
         }
-        match self.flow.ca.submit_csr(self.credentials, self.reference, &submission).await {
+        let submitted = self.flow.ca.submit_csr(self.credentials, self.reference, &submission).await;
+        let submitted = match self.state_field_asked(&submitted) {
+            asked @ Some(_) => {
+                submission.registrant.state_field = asked;
+                self.flow.ca.submit_csr(self.credentials, self.reference, &submission).await
+            }
+            None => submitted,
+        };
+        let now = self.flow.now();
+        match submitted {
             Ok(order) => {
                 let status = order.status.text.clone();
                 let submitted = event(STEP, now, Event::RequestSubmitted { status });
@@ -165,6 +174,13 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
         }
     }
 
+    /// How to spell the registrant's state when the same is sent once more, because only that was not as SSL.com wants it.
+    fn state_field_asked(&self, answer: &Result<sslcom::Order, sslcom::Error>) -> Option<sslcom::StateField> {
+        let asked = self.flow.ca.state_field_asked(answer.as_ref().err()?)?;
+        tracing::info!(event = "state.respelled", "SSL.com asks for the other spelling: sslcom.state_field can say so");
+        Some(asked)
+    }
+
     /// The CA or the mailbox's owner must act. A mailbox of a domain that is not pre-validated gets its mail here, once.
     async fn still_validating(&self, row: Enrollment, order: sslcom::Order) -> Result<Outcome, PlatformError> {
         let now = self.flow.now();
@@ -178,8 +194,15 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
         }
         let mut note = who_must_act(&order, &row);
         if order.status.stage == sslcom::Stage::AwaitingRegistrant {
-            let (registrant, contacts) = (registrant(self.settings), contacts(self.settings));
+            let (mut registrant, contacts) = (registrant(self.settings), contacts(self.settings));
             let sent = self.flow.ca.submit_registrant(self.credentials, self.reference, &registrant, &contacts).await;
+            let sent = match self.state_field_asked(&sent) {
+                asked @ Some(_) => {
+                    registrant.state_field = asked;
+                    self.flow.ca.submit_registrant(self.credentials, self.reference, &registrant, &contacts).await
+                }
+                None => sent,
+            };
             note = match sent {
                 Ok(_) => "the registrant's data were handed in".to_owned(),
                 Err(error) => format!("the registrant's data were not accepted: {error}"),
@@ -218,7 +241,8 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
                 return Ok(Some(Outcome::Done));
             }
         };
-        let Some(chain) = bundle.chain_for(&public_key_info, now) else {
+        let known = &self.flow.deployment.intermediates;
+        let Some(chain) = bundle.chain_completed_by(known, &public_key_info, now) else {
             if bundle.certificates().is_empty() {
                 return Ok(None);
             }
@@ -237,7 +261,7 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
             },
         );
         let said = |severity| findings.iter().filter(move |finding| finding.severity() == severity);
-        let reasons: Vec<_> = said(Severity::Refuse).map(|finding| finding.sentence.clone()).collect();
+        let reasons: Vec<_> = said(Severity::Refuse).map(reason).collect();
         if !reasons.is_empty() {
             self.hold(row, reasons, chain.to_pem().into_bytes()).await?;
             return Ok(Some(Outcome::Done));
@@ -312,6 +336,15 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
     }
 }
 
+/// What is wrong, and what can be done about it where that is not for the CA to do.
+fn reason(finding: &Finding) -> String {
+    let remedy = match finding.code {
+        FindingCode::IssuerMissing => " Write it into sslcom.intermediates of the deployment, then fetch it again.",
+        _ => "",
+    };
+    format!("{}{remedy}", finding.sentence)
+}
+
 /// S/MIME Baseline Requirements 6.3.2, Strict and Multipurpose generations.
 const LONGEST_DAYS: u16 = 825;
 
@@ -343,10 +376,13 @@ fn who_must_act(order: &sslcom::Order, row: &Enrollment) -> String {
         sslcom::Stage::Validating if mailed => format!(
             "the person must follow the link in SSL.com's mail to {mailbox}, or SSL.com is at work; the link lives 24 hours, then have the mail sent again"
         ),
-        sslcom::Stage::Issued => "SSL.com says issued, but has not handed out the certificate yet".to_owned(),
+        sslcom::Stage::Unknown if mailed => format!(
+            "this status is not known here: SSL.com is at work, or waits until the person follows the link in its mail to {mailbox}; give the status a row in sslcom.status"
+        ),
         sslcom::Stage::Unknown => {
-            "SSL.com's status is not known here: look at the order in its portal; it is looked at again".to_owned()
+            "this status is not known here, so nothing is sent: look at the order in SSL.com's portal, and give the status a row in sslcom.status".to_owned()
         }
+        sslcom::Stage::Issued => "SSL.com says issued, but has not handed out the certificate yet".to_owned(),
         _ => "SSL.com is at work".to_owned(),
     }
 }

@@ -50,6 +50,8 @@ pub struct Deployment {
     /// The address that is registered in Entra as redirect URI.
     pub redirect_url: Url,
     pub products: sslcom::ProductTable,
+    /// Certificates of the CA that complete a chain of which it sends too little. They are never fetched from anywhere.
+    pub intermediates: pki::Bundle,
     pub stop_buying: bool,
     /// How long after the Buying write the purchase may still start. Longer is never allowed than 60 s.
     pub purchase_window: SignedDuration,
@@ -80,6 +82,7 @@ impl Default for Deployment {
             public_url: None,
             redirect_url: Url::parse("http://localhost:8080/oauth/callback").expect("a constant URL"),
             products: sslcom::ProductTable::default(),
+            intermediates: pki::Bundle::default(),
             stop_buying: false,
             purchase_window: SignedDuration::from_secs(60),
             quiet_time: SignedDuration::from_mins(30),

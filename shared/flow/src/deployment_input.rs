@@ -71,6 +71,7 @@ impl DeploymentInput {
             public_url,
             redirect_url,
             products: products(rows, &mut problems),
+            intermediates: sslcom.intermediates(&mut problems),
             stop_buying,
             ..timing.deployment(vendors.sslcom.create_timeout, &mut problems)
         };
@@ -126,6 +127,18 @@ mod tests {
         let [FieldProblem { field, problem, fix }] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!((field.as_str(), problem.as_str()), ("timing.nap", "there is no such field"));
         assert!(fix.starts_with("use one of `purchase_window`, ") && fix.ends_with(", `naps`, `snacks`"), "{fix}");
+    }
+
+    #[test]
+    fn intermediates_that_are_no_certificates_are_named() {
+        let mut named = good();
+        named["sslcom"]["intermediates"] = json!("");
+        assert_eq!(problems(named.clone()), []);
+        named["sslcom"]["intermediates"] = json!("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n");
+        let found = problems(named);
+        let [FieldProblem { field, problem, .. }] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(field, "sslcom.intermediates");
+        assert_eq!(problem, "the certificates cannot be read: a PEM block is empty");
     }
 
     #[test]

@@ -117,6 +117,11 @@ pub(crate) fn sentence(error: &microsoft::Error) -> String {
             None => error.to_string(),
         },
         microsoft::Error::Refused(refusal) => format!("{error} ({})", refusal.request_ids),
+        microsoft::Error::ForeignLink { .. } => {
+            format!(
+                "{error}. It was not followed: the access token would go along. Check which server answers at Graph's address"
+            )
+        }
         other => other.to_string(),
     }
 }

@@ -90,10 +90,10 @@ impl<P: Platform, S: IntegrationStore> Import<'_, P, S> {
         };
         let id = RecordId::new(row.person.0, &material.chain.leaf().thumbprint().to_string())
             .map_err(|problem| PlatformError::new("name an Intune record", problem))?;
-        let record = Record { id, user_principal_name: person.user_principal_name, material };
-
         // An earlier run may have posted and lost the answer.
         let unclear_before = row.state == State::Importing;
+        let record =
+            Record { id, user_principal_name: person.user_principal_name, material, may_exist: unclear_before };
         let again = row.intune == IntuneFacet::Present;
         let row = if unclear_before {
             row
@@ -128,6 +128,10 @@ impl<P: Platform, S: IntegrationStore> Import<'_, P, S> {
                 match graph.pfx(&self.access, Uuid::new_v4(), &record.id).await {
                     Ok(Some(stored)) if self.is_ours(&stored, row.purpose) => self.settled(row, None).await,
                     Ok(Some(_)) => self.overwrite(row, record).await,
+                    Ok(None) if record.may_exist => {
+                        let note = "Intune refuses the record and shows none: an earlier import shows late, or the person has no Intune licence";
+                        not_reached(self.flow, self.rows, row, &Trouble::Unclear { note: note.to_owned() }).await
+                    }
                     Ok(None) => {
                         let cause = format!(
                             "Intune refused the record without a reason; most often the person has no Intune licence ({})",
@@ -135,10 +139,10 @@ impl<P: Platform, S: IntegrationStore> Import<'_, P, S> {
                         );
                         self.fail(&row, &cause).await
                     }
-                    Err(error) => self.trouble(row, error).await,
+                    Err(error) => self.not_written(row, record, error).await,
                 }
             }
-            Err(error) => self.trouble(row, error).await,
+            Err(error) => self.not_written(row, record, error).await,
         }
     }
 
@@ -149,7 +153,7 @@ impl<P: Platform, S: IntegrationStore> Import<'_, P, S> {
         let certificate = self.certificate(&row, record)?;
         match graph.update_pfx(&self.access, Uuid::new_v4(), &record.id, &certificate).await {
             Ok(request_ids) => self.settled(row, Some(request_ids)).await,
-            Err(error) => self.trouble(row, error).await,
+            Err(error) => self.not_written(row, record, error).await,
         }
     }
 
@@ -226,6 +230,23 @@ impl<P: Platform, S: IntegrationStore> Import<'_, P, S> {
         Ok(Outcome::Later)
     }
 
+    /// Back to the beginning where this was the first write and it was not taken. After an earlier one without an answer
+    /// the row goes on saying that there may be a record, whatever became of this one.
+    async fn not_written(
+        &self,
+        row: Enrollment,
+        record: &Record,
+        error: microsoft::Error,
+    ) -> Result<Outcome, PlatformError> {
+        let unclear = matches!(error, microsoft::Error::Unclear { .. } | microsoft::Error::Unreadable { .. });
+        if unclear || record.may_exist {
+            return self.trouble(row, error).await;
+        }
+        let now = self.flow.now();
+        let back = once(self.rows, &row, event(STEP, now, Event::ImportNotSent), |_| {}).await?;
+        self.trouble(back.row().unwrap_or(row), error).await
+    }
+
     async fn trouble(&self, row: Enrollment, error: microsoft::Error) -> Result<Outcome, PlatformError> {
         if let microsoft::Error::Unauthorized { .. } = &error {
             forget_token(self.flow, self.integration).await;
@@ -246,6 +267,8 @@ struct Record {
     id: RecordId,
     user_principal_name: String,
     material: Material,
+    /// An earlier run wrote it and heard no answer.
+    may_exist: bool,
 }
 
 /// What a PFX is made of. The key is in clear for as long as this lives.
@@ -279,28 +302,16 @@ async fn not_reached<P: Platform, S: IntegrationStore>(
             // The first time as soon as told; a token that is refused again and again is not asked for without end.
             let patience =
                 if row.failures == 0 { now } else { commit::back_off(&row, flow.deployment.retry_after, now) };
-            (nothing_was_sent(rows, row, now).await?, (*until).max(patience))
+            (row, (*until).max(patience))
         }
         // A person has to change something; until then it is tried at growing distances.
         Trouble::Refused { .. } => {
             let until = commit::back_off(&row, flow.deployment.retry_after, now);
-            (nothing_was_sent(rows, row, now).await?, until)
+            (row, until)
         }
     };
     postpone(rows, &row, STEP, now, until, trouble.sentence()).await?;
     Ok(Outcome::Later)
-}
-
-async fn nothing_was_sent<S: IntegrationStore>(
-    rows: &S,
-    row: Enrollment,
-    now: Timestamp,
-) -> Result<Enrollment, PlatformError> {
-    if row.state != State::Importing {
-        return Ok(row);
-    }
-    let back = once(rows, &row, event(STEP, now, Event::ImportNotSent), |_| {}).await?;
-    Ok(back.row().unwrap_or(row))
 }
 
 /// Old mail must stay readable on a new device, where the organisation told its people so. A key that signs is not kept.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use domain::{
-    Enrollment, IntegrationId, Money,
+    Enrollment, IntegrationId,
     enrollment::{State, StateName},
     step::{self, Step},
     transition::Event,
@@ -16,7 +16,7 @@ use crate::{
     Flow, Outcome,
     commit::{event, once, postpone, scheduled},
     connect::ca_credentials,
-    place_order::{Found, bought, paid},
+    place_order::{Found, bought, brake_on_amount, paid},
 };
 
 const STEP: &str = "look_up";
@@ -36,11 +36,7 @@ pub async fn look_up<P: Platform>(flow: &Flow<P>, integration: IntegrationId) ->
     {
         return unfound(flow, &rows, &open, &[], "SSL.com asked us to wait").await;
     }
-    let listing = match list_since(flow, &credentials, first_day(&open)).await {
-        Ok(listing) => listing,
-        Err(problem) => return unfound(flow, &rows, &open, &[], &problem).await,
-    };
-
+    let Listed { orders: listing, cut_short } = list_since(flow, &credentials, first_day(&open)).await;
     let mut by_number: HashMap<&str, Vec<&sslcom::OrderSummary>> = HashMap::new();
     for order in &listing {
         if let Some(number) = order.external_order_number.as_deref() {
@@ -53,7 +49,7 @@ pub async fn look_up<P: Platform>(flow: &Flow<P>, integration: IntegrationId) ->
         match by_number.get(number.as_str()) {
             Some(orders) => {
                 for order in orders {
-                    found(flow, &rows, &row, order.order_ref.as_str().to_owned(), paid(order.amount.as_ref())).await?;
+                    found(flow, &rows, &row, order.order_ref.as_str().to_owned(), order.amount.as_ref()).await?;
                 }
             }
             None => missing.push(row),
@@ -75,8 +71,8 @@ pub async fn look_up<P: Platform>(flow: &Flow<P>, integration: IntegrationId) ->
                 match owner {
                     Some(index) => {
                         let row = missing.swap_remove(index);
-                        found(flow, &rows, &row, stray.order_ref.as_str().to_owned(), paid(order.amount.as_ref()))
-                            .await?;
+                        let reference = stray.order_ref.as_str().to_owned();
+                        found(flow, &rows, &row, reference, order.amount.as_ref()).await?;
                     }
                     // It has a number and it is nobody's here: an order that somebody else placed.
                     None if order.external_order_number.is_some() => {}
@@ -86,7 +82,8 @@ pub async fn look_up<P: Platform>(flow: &Flow<P>, integration: IntegrationId) ->
             Err(_) => candidates.push(stray),
         }
     }
-    unfound(flow, &rows, &missing, &candidates, "the order was not found yet").await
+    let note = cut_short.as_deref().unwrap_or("the order was not found yet");
+    unfound(flow, &rows, &missing, &candidates, note).await
 }
 
 /// Purchases begun by a run that is over. Those of a run that may still be buying are left alone.
@@ -126,24 +123,30 @@ fn first_day(open: &[Enrollment]) -> Date {
     day.yesterday().unwrap_or(day)
 }
 
+/// The orders that could be read. An order is found in any part of a listing; that there is none shows only the whole.
+pub(crate) struct Listed {
+    pub(crate) orders: Vec<sslcom::OrderSummary>,
+    /// Why the rest could not be read.
+    pub(crate) cut_short: Option<String>,
+}
+
 /// Every order since that day: used ones and, by the filter that SSL.com has for them, paid ones that wait for their
 /// request. A purchase whose answer was lost is one of the latter, and whether the plain listing shows those is not
 /// documented.
-pub(crate) async fn list_since<P: Platform>(
-    flow: &Flow<P>,
-    credentials: &sslcom::Credentials,
-    start: Date,
-) -> Result<Vec<sslcom::OrderSummary>, String> {
+pub(crate) async fn list_since<P: Platform>(flow: &Flow<P>, credentials: &sslcom::Credentials, start: Date) -> Listed {
     let mut orders = BTreeMap::new();
+    let mut cut_short = None;
     for vouchers_only in [false, true] {
-        for order in list_pages(flow, credentials, Some(start), vouchers_only).await? {
+        let listed = list_pages(flow, credentials, Some(start), vouchers_only).await;
+        cut_short = cut_short.or(listed.cut_short);
+        for order in listed.orders {
             let known: &mut sslcom::OrderSummary =
                 orders.entry(order.order_ref.clone()).or_insert_with(|| order.clone());
             // Either listing may show what the other leaves out.
             known.external_order_number = known.external_order_number.take().or(order.external_order_number);
         }
     }
-    Ok(orders.into_values().collect())
+    Listed { orders: orders.into_values().collect(), cut_short }
 }
 
 /// All pages of one listing: until one is empty or shows nothing new. Where pages are said to count from 0 the server
@@ -153,28 +156,35 @@ pub(crate) async fn list_pages<P: Platform>(
     credentials: &sslcom::Credentials,
     start: Option<Date>,
     vouchers_only: bool,
-) -> Result<Vec<sslcom::OrderSummary>, String> {
+) -> Listed {
     let mut seen = HashSet::new();
     let mut orders = Vec::new();
     for page in 0..MOST_PAGES {
         let query = sslcom::ListQuery { page, per_page: PER_PAGE, start, end: None, search: None, vouchers_only };
         let listing = match flow.ca.list(credentials, &query).await {
             Ok(listing) if listing.unreadable == 0 => listing,
-            Ok(listing) => return Err(format!("{} rows of the listing cannot be read", listing.unreadable)),
+            Ok(listing) => {
+                orders.extend(listing.orders);
+                return cut_short(orders, format!("{} rows of the listing cannot be read", listing.unreadable));
+            }
             Err(sslcom::Error::Refused { cause, .. })
                 if page == 0 && flow.ca.first_page() == 0 && cause != sslcom::RefusalCause::Credentials =>
             {
                 continue;
             }
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return cut_short(orders, error.to_string()),
         };
         let fresh: Vec<_> = listing.orders.into_iter().filter(|order| seen.insert(order.order_ref.clone())).collect();
         if fresh.is_empty() && page > 1 {
-            return Ok(orders);
+            return Listed { orders, cut_short: None };
         }
         orders.extend(fresh);
     }
-    Err(format!("the listing has more than {MOST_PAGES} pages"))
+    cut_short(orders, format!("the listing has more than {MOST_PAGES} pages"))
+}
+
+fn cut_short(orders: Vec<sslcom::OrderSummary>, problem: String) -> Listed {
+    Listed { orders, cut_short: Some(problem) }
 }
 
 const PER_PAGE: u32 = 100;
@@ -205,12 +215,13 @@ async fn found<P: Platform, S: IntegrationStore>(
     rows: &S,
     row: &Enrollment,
     reference: String,
-    paid: Option<Money>,
+    amount: Option<&sslcom::Amount>,
 ) -> Result<(), PlatformError> {
     let id = row.id;
-    let found = Found { attempt: row.attempt, reference, paid, due_at: flow.now() };
+    let found = Found { attempt: row.attempt, reference, paid: paid(amount), due_at: flow.now() };
     if bought(flow, rows, row.clone(), STEP, found).await?.row().is_some() {
         tracing::info!(enrollment = %id, event = "order.found", "the order of enrollment {id} was found by looking it up");
+        brake_on_amount(rows, row.batch, row.product.price, amount).await?;
     }
     Ok(())
 }

@@ -3,8 +3,6 @@
 //! Written before buying: whoever moves the row from Requested to Buying, and nobody else, sends the order, and
 //! only within the purchase window. Whoever finds Buying looks the order up instead ([`crate::look_up`]).
 
-use std::collections::BTreeMap;
-
 use domain::{
     Batch, Enrollment, EnrollmentId, Integration, IntegrationId, Money,
     batch::BatchStatus,
@@ -15,7 +13,6 @@ use domain::{
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use ports::{Attachment, Commit, Counter, IntegrationStore, Platform, PlatformError, Queue};
-use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     Flow, Outcome,
@@ -23,6 +20,7 @@ use crate::{
     commit::{self, Written, event, fact, once, postpone, scheduled},
     connect::{ca_credentials, credentials_changed},
     keys,
+    order_callback::Hook,
 };
 
 const STEP: &str = "place_order";
@@ -163,7 +161,7 @@ pub(crate) async fn write_before_buying<P: Platform, S: IntegrationStore>(
         }
     };
     let hook = Hook::random();
-    let hook_hash = hook_hash(&hook.token, CALLBACK_USER, &hook.password);
+    let hook_hash = hook.hash();
     let today = now.to_zoned(TimeZone::UTC).date();
     let limit = integration.settings.limits.per_day;
     let deadline = now + flow.deployment.purchase_window;
@@ -209,15 +207,7 @@ async fn made_key<P: Platform>(flow: &Flow<P>, row: &Enrollment) -> Result<Resul
 }
 
 fn order<P: Platform>(flow: &Flow<P>, row: &Enrollment, hook: Hook) -> sslcom::NewOrder {
-    let callback = flow.deployment.public_url.as_ref().and_then(|base| {
-        let url = base.join(&format!("hooks/sslcom/{}", hook.token.expose_secret())).ok()?;
-        Some(sslcom::Callback {
-            url,
-            username: CALLBACK_USER.to_owned(),
-            password: hook.password,
-            parameters: BTreeMap::new(),
-        })
-    });
+    let callback = flow.deployment.public_url.as_ref().and_then(|base| hook.callback(base));
     sslcom::NewOrder {
         product: sslcom::ProductCode(row.product.code),
         period_days: u32::from(row.product.days),
@@ -226,27 +216,6 @@ fn order<P: Platform>(flow: &Flow<P>, row: &Enrollment, hook: Hook) -> sslcom::N
         extra_fields: serde_json::Map::new(),
     }
 }
-
-/// What the CA has to show when it calls back about one order: a token in the path and Basic credentials.
-pub(crate) struct Hook {
-    token: SecretString,
-    password: SecretString,
-}
-
-impl Hook {
-    fn random() -> Self {
-        Self { token: pki::random_token(), password: pki::random_token() }
-    }
-}
-
-/// Token and credentials are stored as one SHA-256, so that the row is found only when all of them are right.
-pub(crate) fn hook_hash(token: &SecretString, user: &str, password: &SecretString) -> String {
-    let all = SecretString::from(format!("{}\n{user}\n{}", token.expose_secret(), password.expose_secret()));
-    pki::sha256_hex(all.expose_secret().as_bytes())
-}
-
-/// The user name of the callback's Basic credentials.
-pub(crate) const CALLBACK_USER: &str = "intune-smime";
 
 /// Writes down what the answer means. The rule for each kind of answer:
 /// never connected, nothing was bought; a refusal without an order, nothing was bought; an order, bought,
@@ -261,7 +230,6 @@ async fn settle<P: Platform, S: IntegrationStore>(
     match answer {
         Ok(order) => {
             let paid = paid(order.amount.as_ref());
-            let surprise = order.amount.filter(|amount| !is_as_planned(amount, row.product.price));
             let reference = order.order_ref.as_str().to_owned();
             let attempt = row.attempt;
             let price = row.product.price;
@@ -272,10 +240,7 @@ async fn settle<P: Platform, S: IntegrationStore>(
             let Some(row) = bought(flow, rows, row, STEP, found).await?.row() else {
                 return Ok(Outcome::Later);
             };
-            if let Some(amount) = surprise {
-                stop_batch(rows, batch, format!("SSL.com took {} for an order planned at {price}", amount.text))
-                    .await?;
-            }
+            brake_on_amount(rows, batch, price, order.amount.as_ref()).await?;
             if !row.surplus.contains(&reference) {
                 let check = CheckOrder::One { integration: row.integration, enrollment: row.id };
                 flow.platform.queue().send(vec![Job::CheckOrder(check)], std::time::Duration::ZERO).await?;
@@ -305,6 +270,21 @@ async fn settle<P: Platform, S: IntegrationStore>(
 pub(crate) fn paid(amount: Option<&sslcom::Amount>) -> Option<Money> {
     let amount = amount.filter(|amount| amount.currency.as_deref().is_none_or(|currency| currency == "USD"));
     amount.and_then(|amount| amount.cents).map(Money)
+}
+
+/// An amount that is not the price stops the batch after that order, in whatever way the order was heard of.
+pub(crate) async fn brake_on_amount<S: IntegrationStore>(
+    rows: &S,
+    batch: domain::BatchId,
+    price: Money,
+    amount: Option<&sslcom::Amount>,
+) -> Result<(), PlatformError> {
+    match amount.filter(|amount| !is_as_planned(amount, price)) {
+        Some(amount) => {
+            stop_batch(rows, batch, format!("SSL.com took {} for an order planned at {price}", amount.text)).await
+        }
+        None => Ok(()),
+    }
 }
 
 /// An amount that cannot be read proves nothing; one that can must be the price.

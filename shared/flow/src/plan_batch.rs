@@ -170,6 +170,12 @@ pub async fn plan<P: Platform>(flow: &Flow<P>, id: IntegrationId, batch: BatchId
         match people {
             None => match list_records(flow, &rows, &integration, &mut batch).await? {
                 Ok(()) => {}
+                // A person has to change something, and then plans anew: waiting would only hide the reason.
+                Err(Trouble::Refused { sentence, .. }) => {
+                    tracing::warn!(batch = %batch.id, event = "plan.refused", "batch {} cannot be planned: {sentence}", batch.id);
+                    batch.status = BatchStatus::Stopped { reason: sentence };
+                    batch.cursor = None;
+                }
                 Err(trouble) => return try_again(flow, id, batch.id, &trouble).await,
             },
             Some(after) => plan_chunk(flow, &rows, &integration, &mut batch, after).await?,

@@ -12,8 +12,8 @@ use crate::{
     check_order::described,
     commit::{Written, once},
     connect::{audit, ca_credentials, changed_meanwhile, needed_integration},
-    look_up,
-    place_order::{Found, bought as write_bought, paid},
+    look_up::{self, Listed},
+    place_order::{Found, bought as write_bought, brake_on_amount, paid},
 };
 
 /// Unsure → Bought: the operator found the order. It is read at the CA, and must belong to nobody else.
@@ -62,6 +62,7 @@ pub async fn bought<P: Platform>(
     }
     let paid = paid(order.amount.as_ref());
     let found = Found { attempt: row.attempt, reference: reference.to_owned(), paid, due_at: flow.now() };
+    let (batch, price) = (row.batch, row.product.price);
     let written = write_bought(flow, &rows, row, "resolve", found).await?;
     let after = match written {
         Written::Yes(row) => *row,
@@ -70,6 +71,7 @@ pub async fn bought<P: Platform>(
         }
         Written::No | Written::Refused(_) => return Err(changed_meanwhile()),
     };
+    brake_on_amount(&rows, batch, price, order.amount.as_ref()).await?;
     rows.append_audit(&audit(flow, by, "enrollment.resolved_bought", enrollment.to_string())).await?;
     Ok(after)
 }
@@ -92,17 +94,17 @@ pub async fn not_bought<P: Platform>(
     let checked = checked.map(str::trim).filter(|text| !text.is_empty());
     // From the day before the enrollment existed: it may have been bought long before it became unsure.
     let day = row.created_at.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let listing = match ca_credentials(flow, id).await? {
+    let Listed { orders, cut_short } = match ca_credentials(flow, id).await? {
         Some(credentials) => look_up::list_since(flow, &credentials, day.yesterday().unwrap_or(day)).await,
-        None => Err("the SSL.com credentials are missing".to_owned()),
+        None => Listed { orders: Vec::new(), cut_short: Some("the SSL.com credentials are missing".to_owned()) },
     };
-    match (listing, checked) {
-        (Ok(orders), checked) => {
-            let number = row.order_number();
-            let ours = orders.iter().find(|order| order.external_order_number.as_deref() == Some(number.as_str()));
-            if let Some(order) = ours {
-                return bought(flow, id, enrollment, order.order_ref.as_str(), by).await;
-            }
+    let number = row.order_number();
+    let ours = orders.iter().find(|order| order.external_order_number.as_deref() == Some(number.as_str()));
+    if let Some(order) = ours {
+        return bought(flow, id, enrollment, order.order_ref.as_str(), by).await;
+    }
+    match (cut_short, checked) {
+        (None, checked) => {
             let strays = look_up::strays(&rows, &orders).await?;
             if let (false, None) = (strays.is_empty(), checked) {
                 let names: Vec<_> = strays.iter().take(10).map(|order| order.order_ref.as_str()).collect();
@@ -112,12 +114,12 @@ pub async fn not_bought<P: Platform>(
                 )));
             }
         }
-        (Err(problem), None) => {
+        (Some(problem), None) => {
             return Err(Refusal::Vendor(format!(
                 "SSL.com's orders cannot be looked at now ({problem}); try later, or look in its portal and say in \"checked\" how you know that there is no order"
             )));
         }
-        (Err(_), Some(_)) => {}
+        (Some(_), Some(_)) => {}
     }
     let now = flow.now();
     let action =

@@ -55,10 +55,11 @@ pub async fn list<P: Platform>(flow: &Flow<P>, id: IntegrationId) -> Result<Vec<
 
 async fn unused<P: Platform>(flow: &Flow<P>, id: IntegrationId) -> Result<Vec<sslcom::OrderSummary>, Refusal> {
     let credentials = needed_credentials(flow, id).await?;
-    let orders = look_up::list_pages(flow, &credentials, None, true)
-        .await
-        .map_err(|problem| Refusal::Vendor(format!("SSL.com's unused orders cannot be listed: {problem}")))?;
-    Ok(orders.into_iter().filter(|order| order.status.stage == sslcom::Stage::AwaitingCsr).collect())
+    let listed = look_up::list_pages(flow, &credentials, None, true).await;
+    if let Some(problem) = listed.cut_short {
+        return Err(Refusal::Vendor(format!("SSL.com's unused orders cannot be listed: {problem}")));
+    }
+    Ok(listed.orders.into_iter().filter(|order| order.status.stage == sslcom::Stage::AwaitingCsr).collect())
 }
 
 /// An order is free when it belongs to nobody, and cannot be the purchase that somebody is looking for.

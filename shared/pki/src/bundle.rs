@@ -10,7 +10,7 @@ const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1135
 const CONTEXT_0: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber(0) };
 
 /// The distinct certificates of one answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bundle {
     certificates: Vec<Certificate>,
 }
@@ -37,6 +37,15 @@ impl Bundle {
         Ok(Self { certificates })
     }
 
+    /// Reads certificates of certification authorities, which somebody looked up beforehand; nobody else's is taken.
+    pub fn of_authorities(bytes: &[u8]) -> Result<Self, Error> {
+        let bundle = Self::parse(bytes)?;
+        match bundle.certificates.iter().all(|certificate| certificate.authority.is_some()) {
+            true => Ok(bundle),
+            false => Err(Error::Bundle { reason: "one of them is not of a certification authority" }),
+        }
+    }
+
     pub fn certificates(&self) -> &[Certificate] {
         &self.certificates
     }
@@ -47,6 +56,11 @@ impl Bundle {
     /// `now` decides between several: certificates in force are preferred, among leaves the one that began last.
     pub fn chain_for(&self, public_key_info: &[u8], now: Timestamp) -> Option<CertificateChain> {
         CertificateChain::build(&self.certificates, public_key_info, now)
+    }
+
+    /// As [`Bundle::chain_for`]; where what was sent does not reach a root, `known` certificates make the chain longer.
+    pub fn chain_completed_by(&self, known: &Self, public_key_info: &[u8], now: Timestamp) -> Option<CertificateChain> {
+        CertificateChain::completed(&self.certificates, &known.certificates, public_key_info, now)
     }
 }
 

@@ -22,16 +22,37 @@ impl CertificateChain {
     /// Prefers certificates in force to expired ones, then a path that ends in a self-signed root to one that stops
     /// earlier, then the shortest: so a root is taken instead of its cross-signed twin.
     pub(crate) fn build(certificates: &[Certificate], public_key_info: &[u8], now: Timestamp) -> Option<Self> {
-        let leaf = (0..certificates.len())
-            .filter(|at| certificates[*at].public_key_info() == public_key_info)
-            .max_by_key(|at| {
-                let leaf = &certificates[*at];
-                (leaf.is_valid_at(now), leaf.not_before(), leaf.not_after(), leaf.der())
-            })?;
+        Self::of(certificates, certificates.len(), public_key_info, now)
+    }
+
+    /// What was sent comes first. Only a path that does not reach a root is looked for again with the `known` ones, and
+    /// they count only where that makes it longer.
+    pub(crate) fn completed(
+        sent: &[Certificate],
+        known: &[Certificate],
+        public_key_info: &[u8],
+        now: Timestamp,
+    ) -> Option<Self> {
+        let as_sent = Self::build(sent, public_key_info, now)?;
+        if as_sent.root.is_some() {
+            return Some(as_sent);
+        }
+        let news = known.iter().filter(|certificate| !sent.contains(certificate));
+        let all: Vec<_> = sent.iter().chain(news).cloned().collect();
+        let completed = Self::of(&all, sent.len(), public_key_info, now)?;
+        Some(if completed.members().count() > as_sent.members().count() { completed } else { as_sent })
+    }
+
+    /// The first `sent` certificates came with the answer: among them is the leaf, and only they can be called unused.
+    fn of(certificates: &[Certificate], sent: usize, public_key_info: &[u8], now: Timestamp) -> Option<Self> {
+        let leaf = (0..sent).filter(|at| certificates[*at].public_key_info() == public_key_info).max_by_key(|at| {
+            let leaf = &certificates[*at];
+            (leaf.is_valid_at(now), leaf.not_before(), leaf.not_after(), leaf.der())
+        })?;
         let in_force = path(certificates, leaf, |certificate| certificate.is_valid_at(now));
         let chosen = if in_force.members.len() > 1 { in_force } else { path(certificates, leaf, |_| true) };
 
-        let unused = (0..certificates.len()).filter(|at| !chosen.members.contains(at));
+        let unused = (0..sent).filter(|at| !chosen.members.contains(at));
         let unused = unused.map(|at| certificates[at].clone()).collect();
         let mut above: Vec<_> = chosen.members[1..].iter().map(|at| certificates[*at].clone()).collect();
         let root = if chosen.complete { above.pop() } else { None };

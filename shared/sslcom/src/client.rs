@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Contacts, Credentials, CsrSubmission, Endpoint, Error, ListQuery, Listing, NewOrder, Order, OrderRef, Registrant,
-    StatusTable,
+    StateField, StatusTable,
     answer::Answer,
     body::Body,
     redaction::Redaction,
@@ -64,6 +64,15 @@ impl Client {
     /// [`Endpoint::first_page`].
     pub fn first_page(&self) -> u32 {
         self.0.endpoint.first_page
+    }
+
+    /// SSL.com's documents spell the registrant's state in two ways. For a refusal that names the spelling which is not
+    /// the configured one: that spelling. What was refused was not taken, so the same may be sent with it.
+    pub fn state_field_asked(&self, refusal: &Error) -> Option<StateField> {
+        let other = self.0.endpoint.state_field.other();
+        let Error::Refused { problems, .. } = refusal else { return None };
+        let names = |field: &str| field.rsplit('.').next() == Some(other.name());
+        problems.iter().any(|problem| names(&problem.field)).then_some(other)
     }
 
     /// Buys: SSL.com takes the price from the prepaid balance (SSL.com Apiary). It knows no idempotency key, so the caller

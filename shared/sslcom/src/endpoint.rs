@@ -131,6 +131,13 @@ impl Endpoint {
 }
 
 impl StateField {
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::StateOrProvince => Self::StateOrProvidence,
+            Self::StateOrProvidence => Self::StateOrProvince,
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::StateOrProvince => "state_or_province",

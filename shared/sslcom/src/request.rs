@@ -58,6 +58,9 @@ pub struct Registrant {
     pub street_address_3: String,
     pub locality: String,
     pub state_or_province: String,
+    /// How the member before is spelt, where it is not as the endpoint has it.
+    #[serde(skip)]
+    pub state_field: Option<StateField>,
     pub postal_code: String,
     /// ISO 3166-1 alpha-2.
     pub country: String,
@@ -150,7 +153,7 @@ impl Registrant {
             .with("street_address_2", self.street_address_2.as_str())
             .with("street_address_3", self.street_address_3.as_str())
             .with("locality", self.locality.as_str())
-            .with(state_field.name(), self.state_or_province.as_str())
+            .with(self.state_field.unwrap_or(state_field).name(), self.state_or_province.as_str())
             .with("postal_code", self.postal_code.as_str())
             .with("country", self.country.as_str())
             .with("duns_number", self.duns_number.as_str())

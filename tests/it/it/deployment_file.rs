@@ -4,6 +4,7 @@
 
 mod connector_key;
 mod example;
+mod intermediates;
 mod secrets;
 
 use flow::FieldProblem;

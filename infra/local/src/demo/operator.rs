@@ -1,6 +1,9 @@
 //! The operator: everything by the application's own HTTP API, as a script of an administrator would do it.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, bail};
 use reqwest::{Method, StatusCode, header, redirect};
@@ -13,6 +16,9 @@ const GLANCE: Duration = Duration::from_millis(150);
 /// Nothing moved for so long: something is stuck, and waiting longer would not help.
 const STALLED: Duration = Duration::from_secs(180);
 
+/// The states in which a machine is still to do something.
+pub(super) const MOVING: [&str; 6] = ["requested", "buying", "bought", "validating", "issued", "importing"];
+
 pub(super) struct Operator {
     http: reqwest::Client,
     base_url: String,
@@ -24,12 +30,23 @@ pub(super) struct Operator {
 pub(super) struct Counts(Value);
 
 impl Counts {
+    pub(super) fn of_all(&self) -> u64 {
+        self.0.as_array().into_iter().flatten().map(|row| number(row, "count")).sum()
+    }
+
     pub(super) fn of(&self, states: &[&str]) -> u64 {
         let rows = self.0.as_array().into_iter().flatten();
         rows.filter(|row| row["state"].as_str().is_some_and(|state| states.contains(&state)))
             .map(|row| number(row, "count"))
             .sum()
     }
+}
+
+/// How an import ended.
+pub(super) struct Imported {
+    pub(super) people: u64,
+    /// Why it was refused.
+    pub(super) problem: Option<String>,
 }
 
 impl Operator {
@@ -69,33 +86,36 @@ impl Operator {
         Ok(())
     }
 
-    /// Imports the directory and answers how many people there are.
-    pub(super) async fn import_people(&self, integration: &str, progress: &Progress) -> anyhow::Result<u64> {
+    /// Imports the directory, unless an earlier run did.
+    pub(super) async fn import_people(&self, integration: &str, progress: &Progress) -> anyhow::Result<Imported> {
+        let import = self.get(&format!("/api/integrations/{integration}/people/import")).await?;
+        let imported = match import["finished_at"].is_null() || import["problem"].is_string() {
+            true => self.import_again(integration, progress).await?,
+            false => Imported { people: number(&import, "seen"), problem: None },
+        };
+        progress.people(imported.people);
+        Ok(imported)
+    }
+
+    /// Imports the directory, or what changed in it since.
+    pub(super) async fn import_again(&self, integration: &str, progress: &Progress) -> anyhow::Result<Imported> {
         let path = format!("/api/integrations/{integration}/people/import");
-        let mut import = self.get(&path).await?;
-        if import["finished_at"].is_null() || import["problem"].is_string() {
-            if import["running"] != json!(true) {
-                self.post(&path, &json!({})).await?;
-            }
-            let since = Instant::now();
-            loop {
-                import = self.get(&path).await?;
-                progress.people(number(&import, "seen"));
-                if import["running"] == json!(false) {
-                    break;
-                }
-                if since.elapsed() > STALLED {
-                    bail!("the import does not end: {import}");
-                }
-                glance().await;
-            }
+        if self.get(&path).await?["running"] != json!(true) {
+            self.post(&path, &json!({})).await?;
         }
-        if let Some(problem) = import["problem"].as_str() {
-            bail!("the directory could not be imported: {problem}");
+        let since = Instant::now();
+        loop {
+            let import = self.get(&path).await?;
+            let people = number(&import, "seen");
+            if import["running"] == json!(false) {
+                return Ok(Imported { people, problem: import["problem"].as_str().map(str::to_owned) });
+            }
+            progress.people(people);
+            if since.elapsed() > STALLED {
+                bail!("the import does not end: {import}");
+            }
+            glance().await;
         }
-        let seen = number(&import, "seen");
-        progress.people(seen);
-        Ok(seen)
     }
 
     /// Plans a batch for everybody and approves it, or goes on with that of an earlier run.
@@ -152,7 +172,7 @@ impl Operator {
             let counts = self.counts(integration, batch).await?;
             let delivered = vendors.delivered();
             progress.counts(&counts, delivered);
-            let moving = counts.of(&["requested", "buying", "bought", "validating", "issued", "importing"]);
+            let moving = counts.of(&MOVING).saturating_sub(self.waiting_outside(integration, &counts, vendors).await?);
             let resolved = match counts.of(&["unsure"]) {
                 0 => 0,
                 _ => self.resolve_unsure(integration, progress).await?,
@@ -168,6 +188,38 @@ impl Operator {
                 return Ok(());
             }
             glance().await;
+        }
+    }
+
+    /// Enrollments under validation that say what a person has to do, and whose order rests until somebody does.
+    pub(super) async fn waiting_outside(
+        &self,
+        integration: &str,
+        counts: &Counts,
+        vendors: &Vendors,
+    ) -> anyhow::Result<u64> {
+        if counts.of(&["validating"]) == 0 || vendors.resting_orders().is_empty() {
+            return Ok(0);
+        }
+        let rows = self.enrollments(integration, "state=validating&").await?;
+        let resting = vendors.resting_orders();
+        Ok(rows.iter().filter(|row| asks_for_a_person(row, &resting)).count() as u64)
+    }
+
+    /// Every enrollment, as far as this begins its query.
+    pub(super) async fn enrollments(&self, integration: &str, query: &str) -> anyhow::Result<Vec<Value>> {
+        let mut all = Vec::new();
+        let mut after = String::new();
+        loop {
+            let path = format!("/api/integrations/{integration}/enrollments?{query}limit=200{after}");
+            let mut page = self.get(&path).await?;
+            if let Some(items) = page["items"].as_array_mut() {
+                all.append(items);
+            }
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => return Ok(all),
+            }
         }
     }
 
@@ -192,7 +244,7 @@ impl Operator {
         Ok(Counts(batch["counts"].clone()))
     }
 
-    async fn get(&self, path: &str) -> anyhow::Result<Value> {
+    pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.answered(Method::GET, path, None).await
     }
 
@@ -220,6 +272,12 @@ impl Operator {
     }
 }
 
+pub(super) fn asks_for_a_person(row: &Value, resting: &HashSet<String>) -> bool {
+    let says = |what| row["note"].as_str().is_some_and(|note| note.contains(what));
+    let rests = row["order"]["reference"].as_str().is_some_and(|reference| resting.contains(reference));
+    row["state"] == "validating" && rests && (says("link") || says("portal"))
+}
+
 /// The pause before the API is asked again.
 #[expect(clippy::disallowed_methods, reason = "the API does not tell by itself that something changed")]
 async fn glance() {
@@ -236,6 +294,6 @@ fn text(value: &Value, name: &str) -> anyhow::Result<String> {
     Ok(value[name].as_str().with_context(|| format!("the answer has no {name}: {value}"))?.to_owned())
 }
 
-fn number(value: &Value, name: &str) -> u64 {
+pub(super) fn number(value: &Value, name: &str) -> u64 {
     value[name].as_u64().unwrap_or_default()
 }

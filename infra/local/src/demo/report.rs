@@ -7,9 +7,39 @@ use serde::Serialize;
 
 use super::{Options, operator::Counts, vendors::Vendors};
 
+/// How the demonstration ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// Everybody's certificate is in Intune and on the device, and was paid for once.
+    Delivered,
+    /// Something waits for a person, and says why and what to do.
+    NeedsAPerson,
+    /// Something that must never be.
+    Wrong,
+}
+
+/// One cause for which something waits for a person.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Waits {
+    /// A state of enrollments; or `import`, `plan` or `batch`.
+    pub(super) what: String,
+    pub(super) count: u64,
+    pub(super) cause: String,
+    pub(super) next_step: String,
+}
+
+/// What a look at everything that rests shows.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) waits: Vec<Waits>,
+    pub(super) wrong: Vec<String>,
+}
+
 /// The figures that the demonstration is judged by. Purchases and deliveries are the vendors' own count.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
+    end: End,
     people: u64,
     ordered: u64,
     purchases: u64,
@@ -20,18 +50,44 @@ pub(super) struct Report {
     unsure: u64,
     elapsed_ms: u64,
     cpu_ms: u64,
-    #[serde(skip)]
-    wanted: u64,
-    #[serde(skip)]
-    defects: Vec<String>,
+    quirks: Vec<&'static str>,
+    faults: Vec<String>,
+    waits: Vec<Waits>,
+    wrong: Vec<String>,
 }
 
 impl Report {
-    pub(super) fn new(options: &Options, people: u64, counts: &Counts, vendors: &Vendors, started: Instant) -> Self {
+    pub(super) fn new(
+        options: &Options,
+        people: u64,
+        counts: &Counts,
+        vendors: &Vendors,
+        started: Instant,
+        Found { waits, mut wrong }: Found,
+    ) -> Self {
+        wrong.extend(vendors.defects());
+        let wanted = u64::from(options.people);
+        let all = [people, vendors.purchases(), counts.of(&["imported"]), vendors.delivered()];
+        let end = match (all.iter().all(|count| *count == wanted), waits.is_empty()) {
+            _ if !wrong.is_empty() => End::Wrong,
+            (true, true) => End::Delivered,
+            (_, false) if waits.iter().all(|waits| !waits.cause.is_empty() && !waits.next_step.is_empty()) => {
+                End::NeedsAPerson
+            }
+            (_, false) => {
+                wrong.push("something waits for a person and does not say why, or what to do".to_owned());
+                End::Wrong
+            }
+            (false, true) => {
+                wrong.push("somebody has no certificate, and nothing says so".to_owned());
+                End::Wrong
+            }
+        };
         let cpu = cpu_time::ProcessTime::try_now().map(|time| time.as_duration());
         let bought =
             ["bought", "validating", "issued", "importing", "imported", "held", "rejected", "expired", "failed"];
         Self {
+            end,
             people,
             ordered: counts.of(&bought),
             purchases: vendors.purchases(),
@@ -42,15 +98,15 @@ impl Report {
             unsure: counts.of(&["unsure"]),
             elapsed_ms: milliseconds(started.elapsed()),
             cpu_ms: cpu.map(milliseconds).unwrap_or_default(),
-            wanted: u64::from(options.people),
-            defects: vendors.defects(),
+            quirks: options.vendor_quirk.iter().map(|quirk| quirk.name).collect(),
+            faults: options.fault.clone(),
+            waits,
+            wrong,
         }
     }
 
-    /// Everybody has a certificate in Intune and on the device, and was bought for once.
-    pub(super) fn as_hoped(&self) -> bool {
-        let all = [self.people, self.purchases, self.imported, self.delivered];
-        all.iter().all(|count| *count == self.wanted) && self.defects.is_empty()
+    pub(super) fn end(&self) -> End {
+        self.end
     }
 
     pub(super) fn json(&self) -> String {
@@ -76,8 +132,11 @@ impl Report {
             column.set_cell_alignment(CellAlignment::Right);
         }
         let seconds = self.elapsed_ms as f64 / 1_000.0;
-        let defects = self.defects.iter().map(|defect| format!("\nseen by a simulator: {defect}"));
-        format!("\n{table}\nin {seconds:.1} s{}", defects.collect::<String>())
+        let waits = self.waits.iter().map(|Waits { what, count, cause, next_step }| {
+            format!("\nwaits for a person: {count} {what}: {cause}\n    {next_step}")
+        });
+        let wrong = self.wrong.iter().map(|wrong| format!("\nwrong: {wrong}"));
+        format!("\n{table}\nin {seconds:.1} s{}", waits.chain(wrong).collect::<String>())
     }
 }
 

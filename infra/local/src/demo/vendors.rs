@@ -1,18 +1,26 @@
 //! The simulated vendors of the demonstration: one organisation with a funded SSL.com account, an active EPKI agreement,
 //! an Entra tenant and an Intune connector.
 
-use std::{path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::Path,
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use sim::{
     connector::Outcome,
+    entra::App,
     faults::{Fault, Faults, Wait},
     microsoft::{self, Microsoft},
-    sslcom::{self, SslCom},
+    sslcom::{self, OrderRecord, OrderState, SslCom},
 };
 
-use super::Options;
+use super::{
+    Options,
+    quirks::{DirectoryEvent, Switches},
+};
 
 const ORGANISATION: &str = "Contoso Example Ltd";
 const DOMAIN: &str = "contoso.example";
@@ -20,6 +28,8 @@ const DOMAIN: &str = "contoso.example";
 pub(super) struct Vendors {
     sslcom: SslCom,
     microsoft: Microsoft,
+    nobody_clicks: bool,
+    before_second_import: Option<DirectoryEvent>,
     tenant_id: String,
     client_id: String,
     client_secret: String,
@@ -29,7 +39,11 @@ pub(super) struct Vendors {
 
 impl Vendors {
     pub(super) async fn start(options: &Options, folder: &Path, base_url: &str) -> anyhow::Result<Self> {
+        let switches = Switches::of(&options.vendor_quirk)?;
         let faults = Faults::default();
+        for (call, fault) in switches.faults {
+            plan_once(&faults, call, fault);
+        }
         options.fault.iter().try_for_each(|wish| plan(&faults, wish))?;
         std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
         let people = usize::try_from(options.people).unwrap_or(usize::MAX);
@@ -63,6 +77,7 @@ impl Vendors {
                     validated_on: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
                 }],
             }],
+            behaviour: switches.sslcom,
             faults: faults.clone(),
             ..sslcom::Options::default()
         });
@@ -70,11 +85,64 @@ impl Vendors {
         let microsoft = Microsoft::start(microsoft::Options {
             folder: Some(folder.to_owned()),
             organisations: vec![organisation],
+            behaviour: switches.graph,
             faults,
             ..microsoft::Options::new(options.seed, people)
         });
         let microsoft = microsoft.await.context("the simulated Microsoft does not start")?;
-        Ok(Self { sslcom, microsoft, tenant_id, client_id, client_secret, account_key, secret_key })
+        let tenant = microsoft.first_tenant();
+        if let (Some(roles), Some(app)) = (switches.app_roles, tenant.app(&client_id)) {
+            let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+            tenant.register(App { roles, ..app });
+        }
+        let (nobody_clicks, before_second_import) = (switches.nobody_clicks, switches.before_second_import);
+        Ok(Self {
+            sslcom,
+            microsoft,
+            nobody_clicks,
+            before_second_import,
+            tenant_id,
+            client_id,
+            client_secret,
+            account_key,
+            secret_key,
+        })
+    }
+
+    /// Orders that stay as they are until the mailbox's owner or the customer does something.
+    pub(super) fn resting_orders(&self) -> HashSet<String> {
+        let clicks = self.sslcom.behaviour().clicks_by_themselves_after.is_some();
+        let rests = |order: &OrderRecord| match order.state {
+            OrderState::WaitingForValidation => true,
+            OrderState::Validating => self.nobody_clicks && !clicks && order.validation_mails > 0,
+            _ => false,
+        };
+        self.sslcom.orders().iter().filter(|order| rests(order)).map(|order| order.reference.clone()).collect()
+    }
+
+    /// Lets happen what a second import has to meet. False: there is no reason for one.
+    pub(super) fn make_a_second_import_worthwhile(&self) -> bool {
+        let directory = self.microsoft.directory();
+        match self.before_second_import {
+            None => return false,
+            Some(DirectoryEvent::LinksExpire) => directory.expire_delta_tokens(),
+            Some(DirectoryEvent::SomebodyChanges) => {
+                for person in directory.people().iter().take(1) {
+                    directory.change(person.id, |person| person.display_name.push_str(" (Sales)"));
+                }
+            }
+        }
+        true
+    }
+
+    /// The CA's own certificate, as an operator would paste it into the deployment file.
+    pub(super) fn intermediates(&self) -> String {
+        self.sslcom.issuing_certificate_pem()
+    }
+
+    /// What was paid: the references by our order number.
+    pub(super) fn paid(&self) -> BTreeMap<String, Vec<String>> {
+        self.sslcom.till().by_external_order_number
     }
 
     pub(super) fn sslcom(&self) -> &str {
@@ -198,10 +266,17 @@ fn plan(faults: &Faults, wish: &str) -> anyhow::Result<()> {
             let times = times.parse().with_context(|| format!("--fault {wish}: {times} is not a number"))?;
             faults.times(call, times, fault);
         }
-        None if call == "sslcom.create" => faults.once_per(call, order_number, fault),
-        None => faults.next(call, fault),
+        None => plan_once(faults, call, fault),
     }
     Ok(())
+}
+
+/// A purchase once for each enrollment, another call once at all.
+fn plan_once(faults: &Faults, call: &str, fault: Fault) {
+    match call {
+        "sslcom.create" => faults.once_per(call, order_number, fault),
+        _ => faults.next(call, fault),
+    }
 }
 
 fn order_number(body: &[u8]) -> Option<String> {

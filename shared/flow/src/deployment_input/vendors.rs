@@ -23,6 +23,7 @@ pub(super) struct SslComSection {
     state_field: sslcom::StateField,
     first_page: Option<u32>,
     mailbox_validation_item: Option<String>,
+    intermediates: Option<String>,
     status: Option<Value>,
 }
 
@@ -68,6 +69,16 @@ impl SslComSection {
             endpoint.mailbox_validation_item = item.clone();
         }
         endpoint
+    }
+
+    /// Read whether or not the CA will need them: a mistake shows at the start, not at the first certificate.
+    pub(super) fn intermediates(&self, problems: &mut Problems) -> pki::Bundle {
+        let text = self.intermediates.as_deref().unwrap_or_default();
+        pki::Bundle::of_authorities(text.as_bytes()).unwrap_or_else(|problem| {
+            let fix = "paste SSL.com's intermediate certificates as PEM, one below the other";
+            problems.push(FieldProblem::new("sslcom.intermediates", problem.to_string(), fix));
+            pki::Bundle::default()
+        })
     }
 
     /// The `status` rows, or the statuses that were seen where there are none.

@@ -165,3 +165,54 @@ fn what_a_certificate_says_is_what_openssl_reads() {
         assert_eq!(digits(print("-serial")).trim_start_matches('0'), leaf.serial().trim_start_matches('0'));
     });
 }
+
+#[test]
+fn an_issuer_that_was_not_sent_is_taken_from_the_known_ones() {
+    let root = TestAuthority::root("Root");
+    let upper = root.intermediate("Upper");
+    let lower = upper.intermediate("Lower");
+    let key = private_key();
+    let leaf = lower.issue(&key);
+    let stranger = TestAuthority::root("Stranger").der;
+    let completed = |sent: &[&[u8]], known: &[&[u8]]| {
+        bundle(sent).chain_completed_by(&bundle(known), key.public_key_info(), now()).unwrap()
+    };
+    let whole = completed(&[&leaf], &[&upper.der, &stranger, &lower.der]);
+    assert_eq!(ders(whole.intermediates()), [&lower.der, &upper.der]);
+    assert!(whole.unused().is_empty(), "nobody sent what is only known");
+    let upwards = completed(&[&lower.der, &stranger, &leaf], &[&root.der, &upper.der]);
+    assert_eq!(ders(upwards.intermediates()), [&lower.der, &upper.der]);
+    assert_eq!(upwards.root().unwrap().der(), root.der);
+    assert_eq!(ders(upwards.unused()), [&stranger]);
+    let alone = completed(&[&leaf], &[&upper.der]);
+    assert!(alone.intermediates().is_empty() && alone.root().is_none(), "a chain has no gap");
+}
+
+#[test]
+fn a_chain_that_was_sent_whole_stays_as_it_was_sent() {
+    let root = TestAuthority::root("Root");
+    let issuer = root.intermediate("Issuer");
+    let key = private_key();
+    let sent = bundle(&[&issuer.issue(&key), &issuer.der, &root.der]);
+    let twin = TestAuthority::root("Another root").cross_sign(&issuer, |_| {});
+    let known = bundle(&[&twin]);
+    let info = key.public_key_info();
+    assert_eq!(sent.chain_completed_by(&known, info, now()), sent.chain_for(info, now()));
+}
+
+#[test]
+fn the_known_ones_never_bring_the_leaf() {
+    let root = TestAuthority::root("Root");
+    let key = private_key();
+    let known = bundle(&[&root.issue(&key), &root.der]);
+    assert_eq!(bundle(&[&root.der]).chain_completed_by(&known, key.public_key_info(), now()), None);
+}
+
+#[test]
+fn only_authorities_are_read_as_authorities() {
+    let root = TestAuthority::root("Root");
+    let read = |ders: &[&[u8]]| crate::Bundle::of_authorities(pem(ders).as_bytes());
+    assert_eq!(read(&[&root.der]).unwrap().certificates().len(), 1);
+    let refused = read(&[&root.der, &root.issue(&private_key())]).unwrap_err();
+    assert_eq!(refused.to_string(), "the certificates cannot be read: one of them is not of a certification authority");
+}

@@ -124,6 +124,26 @@ async fn the_state_is_spelt_as_configured() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_names_the_other_spelling_is_met_with_it() {
+    for (field, is_met) in
+        [("state_or_providence", true), ("registrant.state_or_providence", true), ("state_or_province", false)]
+    {
+        let refused = Reply::json(400, &json!({ "errors": { field: ["can't be blank"] } }));
+        let vendor = Vendor::answering(refused).await;
+        let client = vendor.client();
+        let refusal = client.submit_csr(&credentials(), &order_ref(), &submission()).await.unwrap_err();
+        let asked = client.state_field_asked(&refusal);
+        assert_eq!(asked, is_met.then_some(StateField::StateOrProvidence), "{field}");
+        let mut submission = submission();
+        submission.registrant.state_field = asked;
+        assert!(client.submit_csr(&credentials(), &order_ref(), &submission).await.is_err());
+        let body = vendor.seen()[1].json();
+        assert_eq!(body.get("state_or_providence").is_some(), is_met);
+        assert_eq!(body.get("state_or_province").is_some(), !is_met);
+    }
+}
+
+#[tokio::test]
 async fn a_csr_that_ssl_com_would_answer_with_500_is_not_sent() {
     let vendor = accepting().await;
     for csr_pem in [CSR.replace('\n', "\r\n"), format!("{CSR}\r"), "MIIB".to_owned(), String::new()] {

@@ -33,6 +33,8 @@ pub(crate) struct Enrollment {
     says: String,
     /// Whether somebody has to look at it: it waits for a person, a second order was paid, or it validates for days.
     needs_a_person: bool,
+    /// What a person can do, where it waits for one.
+    next_step: Option<&'static str>,
     /// Why it waits, if it does.
     note: Option<String>,
     /// Orders that may be the one that is looked for.
@@ -139,6 +141,7 @@ impl From<domain::Enrollment> for Enrollment {
             state: state.into(),
             says: sentence(&enrollment.state),
             needs_a_person,
+            next_step: next_step(&enrollment.state),
             note: enrollment.note,
             candidates: match enrollment.state {
                 State::Unsure { candidates, .. } => candidates,
@@ -193,6 +196,27 @@ fn sentence(state: &State) -> String {
     }
 }
 
+fn next_step(state: &State) -> Option<&'static str> {
+    match state {
+        State::Unsure { .. } => {
+            Some("Look in SSL.com's portal, then name the order that it is, or say that there is none.")
+        }
+        State::Blocked { .. } => Some("Mend the cause and unblock it, or cancel it."),
+        State::Held { .. } => Some("Accept it with a reason, revoke it, or mend the cause and fetch it again."),
+        State::Failed { .. } => Some("Mend the cause, then retry it; what is paid is not paid again."),
+        State::Rejected { .. } | State::Expired { .. } => Some("Ask SSL.com why, then enroll the person anew."),
+        State::Planned
+        | State::Requested
+        | State::Buying { .. }
+        | State::Bought
+        | State::Validating { .. }
+        | State::Issued
+        | State::Importing
+        | State::Imported { .. }
+        | State::Cancelled { .. } => None,
+    }
+}
+
 /// With a full stop at its end, and no second one after a vendor's.
 fn ended(sentence: String) -> String {
     format!("{}.", sentence.trim_end().trim_end_matches('.'))
@@ -211,6 +235,28 @@ mod tests {
     use domain::enrollment::StateName as Name;
 
     use super::*;
+
+    #[test]
+    fn every_state_that_waits_for_a_person_names_the_next_step() {
+        let text = String::new;
+        let blocked = domain::enrollment::Blocked::Funds { detail: text() };
+        let states = [
+            State::Planned,
+            State::Requested,
+            State::Bought,
+            State::Issued,
+            State::Importing,
+            State::Blocked { cause: blocked },
+            State::Held { reasons: Vec::new() },
+            State::Rejected { status: text() },
+            State::Expired { status: text() },
+            State::Failed { stage: Stage::Import, cause: text() },
+            State::Cancelled { reason: text() },
+        ];
+        for state in states {
+            assert_eq!(next_step(&state).is_some(), state.name().needs_a_person(), "{}", state.name());
+        }
+    }
 
     #[test]
     fn counts_hold_every_state_in_order_and_say_what_needs_a_person() {

@@ -3,8 +3,12 @@
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
-use sim::sslcom::behaviour::{Behaviour, OrderAmount};
+use sim::{
+    faults::Fault,
+    sslcom::behaviour::{Behaviour, OrderAmount},
+};
 
+use super::enrollment_of_order;
 use crate::world::{
     Setting, World,
     application::Timing,
@@ -41,6 +45,18 @@ async fn a_price_that_is_not_the_plans_stops_the_batch_after_that_order() {
     let stopped = world.batch(&batch).await;
     assert_eq!(stopped["reason"], "SSL.com took $77.00 for an order planned at $76.00");
     world.everybody_has_one(1).await;
+}
+
+#[tokio::test]
+async fn a_price_that_is_learned_by_looking_an_order_up_stops_the_batch_too() {
+    let behaviour = Behaviour { order_amount: OrderAmount::Different(100), ..Behaviour::default() };
+    let shop = Shop { behaviour, ..Shop::default() };
+    let world = World::of(Setting { people: 2, shop, ..Setting::default() }).await;
+    world.sslcom().faults().once_per("sslcom.create", enrollment_of_order, Fault::LoseAnswer);
+    let batch = world.order_for_everybody().await;
+    world.until("the batch is stopped", async || world.batch(&batch).await["status"] == "stopped").await;
+    let stopped = world.batch(&batch).await;
+    assert_eq!(stopped["reason"], "SSL.com took $77.00 for an order planned at $76.00");
 }
 
 #[tokio::test]

@@ -74,6 +74,20 @@ async fn a_refused_duplicate_counts_as_imported_when_the_record_is_ours() {
     assert!(world.microsoft().refusals().iter().any(|(_, cause)| cause.contains("exists")));
 }
 
+/// Throttled reads and a record that shows late: what was posted must not be taken for something that was not.
+#[tokio::test]
+async fn a_throttled_read_does_not_make_the_lost_answer_forgotten() {
+    let intune = Behaviour { get_lags_behind_post: 4, ..Behaviour::default() };
+    let world = World::of(Setting { people: 1, intune, ..Setting::default() }).await;
+    world.microsoft().faults().next("graph.pfx_create", Fault::LoseAnswer);
+    world.microsoft().faults().times("graph.pfx_get", 3, Fault::Throttle(Wait::Milliseconds(20)));
+    let batch = world.order_for_everybody().await;
+    world.until_states(&batch, [("imported", 1)]).await;
+    world.everybody_has_one(1).await;
+    let timeline = world.timeline(&world.only_enrollment().await).await;
+    assert!(!timeline.contains(&"import_not_sent".to_owned()), "{timeline:?}");
+}
+
 #[tokio::test]
 async fn without_a_licence_the_import_fails_with_a_sentence_and_can_be_retried() {
     let settings = json!({ "licence_plans": [] });

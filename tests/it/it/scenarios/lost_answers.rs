@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use sim::{
     faults::{Fault, Wait},
-    sslcom::behaviour::ExternalOrderNumber,
+    sslcom::behaviour::{ExternalOrderNumber, PastTheEnd},
 };
 
 use super::enrollment_of_order;
@@ -53,6 +53,32 @@ async fn an_answer_that_comes_too_late_does_not_mean_that_nothing_was_bought() {
 #[tokio::test]
 async fn orders_whose_numbers_the_listing_does_not_show_are_asked_for_one_by_one() {
     every_order_is_found_after(Fault::LoseAnswer, Timing::default(), ExternalOrderNumber::Retrieved).await;
+}
+
+#[tokio::test]
+async fn an_order_is_found_in_a_listing_whose_end_is_refused() {
+    let mut setting = Setting { people: 3, ..Setting::default() };
+    setting.shop.behaviour.past_the_end = PastTheEnd::Refused;
+    let world = World::of(setting).await;
+    world.sslcom().faults().once_per("sslcom.create", enrollment_of_order, Fault::LoseAnswer);
+    let batch = world.order_for_everybody().await;
+    world.until_states(&batch, [("imported", 3)]).await;
+    world.everybody_has_one(3).await;
+    assert_eq!(world.sslcom().calls("sslcom.create"), 3);
+}
+
+#[tokio::test]
+async fn a_listing_whose_end_is_refused_does_not_show_that_nothing_was_bought() {
+    let mut setting = Setting { people: 1, ..Setting::default() };
+    setting.shop.behaviour.past_the_end = PastTheEnd::Refused;
+    let world = World::of(setting).await;
+    world.sslcom().faults().next("sslcom.create", Fault::DropBefore);
+    let batch = world.order_for_everybody().await;
+    world.until_states(&batch, [("unsure", 1)]).await;
+    let row = world.only_enrollment().await;
+    let unchecked = world.decide(&row, "resolve", json!({ "not_bought": true })).await.refused(502);
+    assert!(unchecked.contains("\"checked\""), "{unchecked}");
+    assert_eq!((world.purchases(), world.sslcom().calls("sslcom.create")), (0, 1));
 }
 
 /// Five orders are not taken, and this is all that the application hears of it.

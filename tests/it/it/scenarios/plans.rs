@@ -2,9 +2,9 @@
 
 use jiff::SignedDuration;
 use serde_json::json;
-use sim::directory::Removal;
+use sim::{directory::Removal, entra::App};
 
-use crate::world::{Setting, World, text};
+use crate::world::{Setting, World, text, vendors::PRODUCT};
 
 #[tokio::test]
 async fn a_plan_is_void_when_the_settings_that_it_stands_on_change() {
@@ -14,6 +14,24 @@ async fn a_plan_is_void_when_the_settings_that_it_stands_on_change() {
     let refused = world.approve(&batch).await.refused(409);
     assert_eq!(refused, "the settings or prices changed after the plan was made; make a new one");
     assert_eq!(world.states(&batch).await, [("planned".to_owned(), 2)].into());
+    assert_eq!(world.purchases(), 0);
+}
+
+#[tokio::test]
+async fn a_plan_that_graph_refuses_is_stopped_with_the_reason() {
+    let mut world = World::unconnected(Setting { people: 2, ..Setting::default() }).await;
+    let tenant = world.microsoft().first_tenant().clone();
+    let app = tenant.app(&world.vendors.organisation.client_id).unwrap();
+    tenant.register(App { roles: vec!["User.Read.All".to_owned()], ..app });
+    world.save_settings().await;
+    world.operator.authorize().await;
+    world.import().await;
+    let wanted = json!({ "product": PRODUCT, "days": 365, "purpose": "general", "everybody": true });
+    let batch = text(&world.operator.post("/batches", wanted).await.done()["id"]);
+    world.until("the plan is stopped", async || world.batch(&batch).await["status"] == "stopped").await;
+    let reason = text(&world.batch(&batch).await["reason"]);
+    assert!(reason.contains("Insufficient privileges"), "{reason}");
+    assert_eq!(world.approve(&batch).await.refused(409), "the plan is not ready: it is stopped");
     assert_eq!(world.purchases(), 0);
 }
 

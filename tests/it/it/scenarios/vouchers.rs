@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use sim::sslcom::behaviour::{Behaviour, StateField};
+use sim::sslcom::behaviour::Behaviour;
 
 use crate::world::{
     Setting, World, text,
@@ -28,7 +28,7 @@ async fn requested(world: &World, person: impl serde::Serialize) -> Value {
 #[tokio::test]
 async fn an_order_whose_request_cannot_be_handed_in_is_freed_and_used_for_somebody_else() {
     let mut setting = Setting { people: 3, ..Setting::default() };
-    setting.shop.behaviour.state_field = StateField::Providence;
+    setting.shop.behaviour.registrant_accepted = false;
     let world = World::of(setting).await;
     let people: Vec<_> = world.microsoft().directory().people().iter().map(|person| person.id).collect();
     let batch = world.plan(json!({ "people": [people[0]] }), "general").await;
@@ -71,7 +71,7 @@ async fn an_order_whose_request_cannot_be_handed_in_is_freed_and_used_for_somebo
 #[tokio::test]
 async fn an_order_that_cannot_be_used_by_its_second_holder_either_is_freed_again() {
     let mut setting = Setting { people: 2, ..Setting::default() };
-    setting.shop.behaviour.state_field = StateField::Providence;
+    setting.shop.behaviour.registrant_accepted = false;
     let world = World::of(setting).await;
     let people: Vec<_> = world.microsoft().directory().people().iter().map(|person| person.id).collect();
     let batch = world.plan(json!({ "people": [people[0]] }), "general").await;

@@ -24,12 +24,16 @@ pub struct Behaviour {
     pub delete_still_lists: u32,
     /// The answer to a POST of a record that exists; 400 is opaque like every other 400.
     pub duplicate_status: u16,
+    /// Intune has not seen the licences that the directory shows: every new record gets the opaque 400.
+    pub licences_unseen: bool,
     /// No page is longer, whatever `$top` says.
     pub page_size: usize,
     /// An empty page comes before every page but the first.
     pub empty_pages: bool,
     /// The first object of each delta page comes twice.
     pub delta_replays: bool,
+    /// The answer to a delta token that is too old: 410, or another status with the code alone.
+    pub expired_delta_status: u16,
     /// Every `@odata.nextLink` leads to a stranger, to whom the token must not be sent.
     pub next_link_on_another_host: bool,
 }
@@ -45,9 +49,11 @@ impl Default for Behaviour {
             get_lags_behind_post: 0,
             delete_still_lists: 0,
             duplicate_status: 400,
+            licences_unseen: false,
             page_size: 999,
             empty_pages: false,
             delta_replays: false,
+            expired_delta_status: 410,
             next_link_on_another_host: false,
         }
     }

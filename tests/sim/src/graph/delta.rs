@@ -72,7 +72,7 @@ pub(super) async fn changes(
             // The first round begins at zero, before any version that could expire.
             let known = if token.after == 0 { token.until } else { token.after };
             if !directory.remembers(known) {
-                return Ok(expired(&url));
+                return Ok(expired(&url, behaviour.expired_delta_status));
             }
             if kind == Kind::Delta {
                 token = Token { kind: Kind::Skip, until: directory.version(), ..token };
@@ -143,15 +143,20 @@ fn largest_page(headers: &HeaderMap) -> usize {
         .unwrap_or(200)
 }
 
-/// The whole synchronisation must begin again, at the address in `Location`.
-fn expired(url: &str) -> axum::response::Response {
+/// The whole synchronisation must begin again, at the address in `Location` if the status is 410 (Graph docs, delta query
+/// overview: "an error in the 40X series with codes such as syncStateNotFound", and 410 with a `Location`).
+fn expired(url: &str, status: u16) -> axum::response::Response {
     let body = json!({
         "error": {
             "code": "syncStateNotFound",
             "message": "The sync state generation is not found; please perform a full sync.",
         }
     });
-    let mut answer = (StatusCode::GONE, axum::Json(body)).into_response();
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::GONE);
+    let mut answer = (status, axum::Json(body)).into_response();
+    if status != StatusCode::GONE {
+        return answer;
+    }
     let location = HeaderValue::from_str(&format!("{url}?$deltatoken="));
     answer.headers_mut().insert(header::LOCATION, location.expect("a URL is ASCII"));
     answer

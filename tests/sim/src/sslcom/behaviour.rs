@@ -9,13 +9,16 @@ pub struct Behaviour {
     /// The number of the first page of a listing. The vendor's text says 1 and counts as from 0.
     pub first_page: u32,
     pub state_field: StateField,
+    /// `false`: the registrant's locality is refused, whatever it is.
+    pub registrant_accepted: bool,
     pub key_usage: KeyUsage,
     /// Whether an order is matched to the organisation's EPKI agreement by itself.
     pub epki_automatic: bool,
     pub order_amount: OrderAmount,
     pub callback: Callback,
-    /// Shown instead of every status before `issued`.
+    /// Shown instead of the statuses that `unknown_status_of` names.
     pub unknown_status_text: Option<String>,
+    pub unknown_status_of: StatusOf,
     pub bundle: Bundle,
     /// Refusals are answered with 200 instead of 4xx; the SDK reckons with it.
     pub errors_with_200: bool,
@@ -30,6 +33,9 @@ pub struct Behaviour {
     /// So many seconds of `answers_after` and of the limits' window pass in one: what takes hours is then watched in
     /// minutes.
     pub speed: u32,
+    /// `false`: orders without a request are shown only to who asks for `filter=vouchers`.
+    pub vouchers_listed: bool,
+    pub past_the_end: PastTheEnd,
     /// The person clicks the link in each validation mail that is sent from now on.
     pub clicks_by_themselves_after: Option<Duration>,
 }
@@ -40,11 +46,13 @@ impl Default for Behaviour {
             external_order_number: ExternalOrderNumber::Echoed,
             first_page: 1,
             state_field: StateField::Province,
+            registrant_accepted: true,
             key_usage: KeyUsage::Dual,
             epki_automatic: true,
             order_amount: OrderAmount::Equal,
             callback: Callback::Json,
             unknown_status_text: None,
+            unknown_status_of: StatusOf::Open,
             bundle: Bundle::LeafFirst,
             errors_with_200: false,
             no_funds_status: 200,
@@ -52,6 +60,8 @@ impl Default for Behaviour {
             answers_after: Duration::ZERO,
             limits: None,
             speed: 1,
+            vouchers_listed: true,
+            past_the_end: PastTheEnd::Empty,
             clicks_by_themselves_after: None,
         }
     }
@@ -124,6 +134,28 @@ pub enum Callback {
     Twice,
 }
 
+/// Of which orders the status is not told in the usual words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusOf {
+    /// Of every order that can still become a certificate.
+    Open,
+    /// Of those of them that have their request.
+    Submitted,
+    /// Of those whose certificate is there.
+    Issued,
+}
+
+/// What a page after the last one is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PastTheEnd {
+    /// An empty page.
+    Empty,
+    /// The last page once more.
+    Repeats,
+    /// 400.
+    Refused,
+}
+
 /// What the `certificates` member holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bundle {
@@ -135,6 +167,8 @@ pub enum Bundle {
     WithDuplicates,
     /// One PKCS#7 with all three.
     Pkcs7,
+    /// The leaf and the issuing CA, one after the other, as base64 of DER.
+    Base64,
     /// The leaf alone.
     MissingIntermediate,
 }

@@ -13,6 +13,7 @@ pub(super) fn render(form: Bundle, leaf: &[u8], ca: &CertificateAuthority) -> St
         Bundle::Shuffled => certificates(&[root, leaf, issuing]),
         Bundle::WithDuplicates => certificates(&[leaf, issuing, leaf, root, issuing, root]),
         Bundle::Pkcs7 => pem("PKCS7", &certificates_only(&[leaf, issuing, root])),
+        Bundle::Base64 => STANDARD.encode([leaf, issuing].concat()),
         Bundle::MissingIntermediate => certificates(&[leaf]),
     }
 }

@@ -4,7 +4,7 @@ use jiff::{civil::Date, fmt::strtime, tz::TimeZone};
 use serde_json::Value;
 
 use super::{
-    behaviour::{Behaviour, ExternalOrderNumber},
+    behaviour::{Behaviour, ExternalOrderNumber, PastTheEnd},
     fields::{Fields, Refusal},
     order::{Order, OrderState},
     world::World,
@@ -24,19 +24,25 @@ pub(super) fn list(world: &World, mut fields: Fields) -> Result<Value, Refusal> 
     if per_page == 0 || page < behaviour.first_page {
         return Err(Refusal::field("page", "there is no such page"));
     }
-    let skipped = (page - behaviour.first_page) as usize * per_page as usize;
+    let (page, per_page) = ((page - behaviour.first_page) as usize, per_page as usize);
 
     let books = world.books();
     let numbers = books.by_account.get(&account.id());
-    let found = numbers
+    let found: Vec<_> = numbers
         .into_iter()
         .flatten()
         .rev()
         .map(|number| &books.orders[*number])
         .filter(|order| filter.takes(order, product_name(world, order), &behaviour))
-        .skip(skipped)
-        .take(per_page as usize);
-    let entries = found.map(|order| {
+        .collect();
+    // Of no order there is one page, an empty one.
+    let last = found.len().saturating_sub(1) / per_page;
+    let page = match behaviour.past_the_end {
+        PastTheEnd::Refused if page > last => return Err(Refusal::field("page", "there is no such page")),
+        PastTheEnd::Repeats => page.min(last),
+        PastTheEnd::Empty | PastTheEnd::Refused => page,
+    };
+    let entries = found.into_iter().skip(page.saturating_mul(per_page)).take(per_page).map(|order| {
         let mut summary = order.to_summary(&behaviour, product_name(world, order));
         if let Some(columns) = &columns {
             summary.retain(|name, _| columns.split(',').any(|column| column.trim() == name));
@@ -71,6 +77,7 @@ impl Filter {
         self.start.is_none_or(|start| day >= start)
             && self.end.is_none_or(|end| day <= end)
             && (!self.vouchers || order.state == OrderState::Unused)
+            && (self.vouchers || behaviour.vouchers_listed || order.state != OrderState::Unused)
             && self.search.as_deref().is_none_or(|text| matches(order, product_name, text, behaviour))
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     OrderRecord,
-    behaviour::{Behaviour, ExternalOrderNumber},
+    behaviour::{Behaviour, ExternalOrderNumber, StatusOf},
     bundle,
 };
 use crate::ca::{CertificateAuthority, Issued};
@@ -130,8 +130,16 @@ pub(super) struct Receiver {
 impl Order {
     pub(super) fn status(&self, behaviour: &Behaviour) -> String {
         match &behaviour.unknown_status_text {
-            Some(text) if self.state.is_open() => text.clone(),
+            Some(text) if self.is_one_of(behaviour.unknown_status_of) => text.clone(),
             _ => self.state.text().to_owned(),
+        }
+    }
+
+    fn is_one_of(&self, which: StatusOf) -> bool {
+        match which {
+            StatusOf::Open => self.state.is_open(),
+            StatusOf::Submitted => self.state.is_open() && self.request.is_some(),
+            StatusOf::Issued => self.state == OrderState::Issued,
         }
     }
 

@@ -188,6 +188,9 @@ fn registrant(world: &World, fields: &mut Fields) -> Result<Option<BTreeMap<Stri
     if !registrant.contains_key("state_or_province") {
         return Err(fields.refuse(state_field, "can't be blank"));
     }
+    if !world.behaviour().registrant_accepted {
+        return Err(fields.refuse("locality", "is not the organisation's"));
+    }
     let country = &registrant["country"];
     if country.len() != 2 || !country.bytes().all(|letter| letter.is_ascii_uppercase()) {
         return Err(fields.refuse("country", "is not an ISO 3166 code of two letters"));

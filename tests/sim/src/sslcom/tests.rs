@@ -7,8 +7,9 @@ mod refusals;
 mod restart;
 
 use axum::http::{Method, StatusCode};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::{ToSpan as _, Zoned, civil::Date};
-use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, SanType};
+use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, KeyUsagePurpose, SanType};
 use serde_json::{Value, json};
 
 use super::*;
@@ -197,6 +198,14 @@ fn csr(mailbox: &str) -> String {
 }
 
 fn csr_with(key: &KeyPair, mailbox: &str) -> String {
+    request(key, mailbox, Vec::new())
+}
+
+fn csr_for(mailbox: &str, usages: Vec<KeyUsagePurpose>) -> String {
+    request(&KeyPair::generate().unwrap(), mailbox, usages)
+}
+
+fn request(key: &KeyPair, mailbox: &str, usages: Vec<KeyUsagePurpose>) -> String {
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, mailbox);
     name.push(DnType::CustomDnType(vec![1, 2, 840, 113549, 1, 9, 1]), DnValue::Ia5String(mailbox.try_into().unwrap()));
@@ -204,6 +213,7 @@ fn csr_with(key: &KeyPair, mailbox: &str) -> String {
     name.push(DnType::CustomDnType(vec![2, 5, 4, 4]), "Öberg");
     let mut parameters = CertificateParams::default();
     parameters.distinguished_name = name;
+    parameters.key_usages = usages;
     parameters.subject_alt_names = vec![SanType::Rfc822Name(mailbox.try_into().unwrap())];
     parameters.serialize_request(key).unwrap().pem().unwrap()
 }

@@ -256,6 +256,17 @@ async fn an_expired_token_is_gone_and_says_where_to_begin_again() {
 }
 
 #[tokio::test]
+async fn an_expired_token_may_be_told_by_its_code_alone() {
+    let world = World::with_people(1).await;
+    let (_, link) = round(&world, DELTA).await;
+    world.behave(|behaviour| behaviour.expired_delta_status = 400);
+    world.microsoft.directory().expire_delta_tokens();
+    let answer = world.client.get(&link).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (400, "syncStateNotFound"));
+    assert!(!answer.headers.contains_key("location"));
+}
+
+#[tokio::test]
 async fn delta_refuses_what_it_does_not_support() {
     let world = World::with_people(3).await;
     for query in

@@ -116,6 +116,17 @@ async fn licence_person_and_duplicate_get_the_same_opaque_answer() {
 }
 
 #[tokio::test]
+async fn a_licence_that_the_directory_shows_may_not_be_seen_by_intune() {
+    let world = World::with_people(1).await;
+    world.behave(|behaviour| behaviour.licences_unseen = true);
+    let record = world.record(&world.person(0));
+    assert_opaque(&world.client.post(RECORDS, &record).await);
+    assert!(world.microsoft.refusals()[0].1.contains("no Intune licence"));
+    world.behave(|behaviour| behaviour.licences_unseen = false);
+    assert_eq!(world.client.post(RECORDS, &record).await.status, 201);
+}
+
+#[tokio::test]
 async fn the_person_must_be_named_as_they_are_called_now() {
     let world = World::with_people(1).await;
     let before = world.person(0);

@@ -1,5 +1,5 @@
 use super::{
-    behaviour::{Bundle, KeyUsage, OrderAmount},
+    behaviour::{Bundle, KeyUsage, OrderAmount, StatusOf},
     *,
 };
 use crate::faults::Fault;
@@ -192,6 +192,29 @@ async fn a_status_can_be_unknown_until_the_certificate_is_there() {
 }
 
 #[tokio::test]
+async fn the_unknown_status_can_begin_with_the_request_or_with_the_certificate() {
+    let shop = Shop::open().await;
+    let unknown = |which| {
+        shop.change(|behaviour| {
+            behaviour.unknown_status_text = Some("under review".to_owned());
+            behaviour.unknown_status_of = which;
+        });
+    };
+    unknown(StatusOf::Submitted);
+    let reference = shop.buy("n").await;
+    assert_eq!(shop.look(&reference).await.status_text(), "unused. waiting on certificate signing request (csr)");
+    assert_eq!(shop.put(&reference, submission(&csr(MAILBOX))).await.status_text(), "under review");
+    shop.until_issued(&reference).await;
+    assert_eq!(shop.look(&reference).await.status_text(), "issued");
+    unknown(StatusOf::Issued);
+    let issued = shop.look(&reference).await;
+    assert_eq!(issued.status_text(), "under review");
+    assert!(issued.member("certificates").is_string());
+    let voucher = shop.buy("n-2").await;
+    assert_eq!(shop.look(&voucher).await.status_text(), "unused. waiting on certificate signing request (csr)");
+}
+
+#[tokio::test]
 async fn the_bundle_comes_in_every_form() {
     let shop = Shop::open().await;
     let reference = shop.issue("n", MAILBOX).await;
@@ -203,6 +226,9 @@ async fn the_bundle_comes_in_every_form() {
     assert_eq!(count(&bundle(Bundle::LeafFirst).await), 2);
     assert_eq!(count(&bundle(Bundle::MissingIntermediate).await), 1);
     assert_eq!(count(&bundle(Bundle::WithDuplicates).await), 6);
+    let base64 = STANDARD.decode(bundle(Bundle::Base64).await).unwrap();
+    let leaf = shop.sslcom.order(&reference).unwrap().certificate.unwrap().der();
+    assert_eq!(base64, [leaf.as_slice(), shop.sslcom.world.ca.issuing_der()].concat());
     let shuffled = bundle(Bundle::Shuffled).await;
     assert_eq!(count(&shuffled), 3);
     assert!(shuffled.starts_with(&shop.sslcom.root_certificate_pem()));
@@ -219,12 +245,31 @@ async fn the_bundle_comes_in_every_form() {
 #[tokio::test]
 async fn the_key_usage_follows_its_switch() {
     let shop = Shop::open().await;
-    shop.change(|behaviour| behaviour.key_usage = KeyUsage::Signing);
-    let reference = shop.issue("n", MAILBOX).await;
+    // keyUsage 2.5.29.15, critical: how many bits of the last byte are unused, and the byte. The key is one of an
+    // elliptic curve, which agrees on keys. A request that asks for nothing gets both.
+    let (signing, encryption, both) = ((7, 0x80), (3, 0x08), (3, 0x88));
+    for (number, (switch, (unused, bits))) in [
+        (KeyUsage::Dual, both),
+        (KeyUsage::AsRequested, both),
+        (KeyUsage::Signing, signing),
+        (KeyUsage::Encryption, encryption),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        shop.change(|behaviour| behaviour.key_usage = switch);
+        let reference = shop.issue(&format!("n-{number}"), MAILBOX).await;
+        let der = shop.sslcom.order(&reference).unwrap().certificate.unwrap().der();
+        let usage = [6, 3, 0x55, 0x1d, 15, 1, 1, 0xff, 4, 4, 3, 2, unused, bits];
+        assert!(der.windows(usage.len()).any(|window| window == usage), "{switch:?}");
+    }
+    let reference = shop.buy("asks").await;
+    shop.change(|behaviour| behaviour.key_usage = KeyUsage::AsRequested);
+    shop.put(&reference, submission(&csr_for(MAILBOX, vec![KeyUsagePurpose::DigitalSignature]))).await;
+    shop.until_issued(&reference).await;
     let der = shop.sslcom.order(&reference).unwrap().certificate.unwrap().der();
-    // keyUsage 2.5.29.15, critical, with the one bit of digitalSignature.
-    let signing_only = [6, 3, 0x55, 0x1d, 15, 1, 1, 0xff, 4, 4, 3, 2, 7, 0x80];
-    assert!(der.windows(signing_only.len()).any(|window| window == signing_only));
+    let usage = [6, 3, 0x55, 0x1d, 15, 1, 1, 0xff, 4, 4, 3, 2, signing.0, signing.1];
+    assert!(der.windows(usage.len()).any(|window| window == usage));
 }
 
 #[tokio::test]

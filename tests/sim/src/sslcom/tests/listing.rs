@@ -1,4 +1,7 @@
-use super::{behaviour::ExternalOrderNumber, *};
+use super::{
+    behaviour::{ExternalOrderNumber, PastTheEnd},
+    *,
+};
 
 impl Shop {
     async fn list(&self, query: &[(&str, &str)]) -> Vec<Value> {
@@ -67,6 +70,36 @@ async fn dates_vouchers_and_fields_narrow_a_listing() {
 }
 
 #[tokio::test]
+async fn vouchers_may_be_shown_only_to_who_asks_for_them() {
+    let shop = Shop::open().await;
+    shop.issue("n-1", MAILBOX).await;
+    shop.buy("n-2").await;
+    assert_eq!(numbers(&shop.list(&[]).await), ["n-2", "n-1"]);
+    shop.change(|behaviour| behaviour.vouchers_listed = false);
+    assert_eq!(numbers(&shop.list(&[]).await), ["n-1"]);
+    assert_eq!(numbers(&shop.list(&[("filter", "vouchers")]).await), ["n-2"]);
+}
+
+#[tokio::test]
+async fn a_page_after_the_last_is_empty_the_last_once_more_or_refused() {
+    let shop = Shop::open().await;
+    let page = |number: &'static str| [("page", number), ("per_page", "2")];
+    assert!(shop.list(&page("1")).await.is_empty(), "there is one page of nothing");
+    for number in 1..=3 {
+        shop.buy(&format!("n-{number}")).await;
+    }
+    assert_eq!(numbers(&shop.list(&page("2")).await), ["n-1"]);
+    assert!(shop.list(&page("3")).await.is_empty());
+    shop.change(|behaviour| behaviour.past_the_end = PastTheEnd::Repeats);
+    assert_eq!(numbers(&shop.list(&page("3")).await), ["n-1"]);
+    shop.change(|behaviour| behaviour.past_the_end = PastTheEnd::Refused);
+    assert_eq!(numbers(&shop.list(&page("2")).await), ["n-1"]);
+    let refused = shop.ask("/certificates", &page("3")).await;
+    assert_eq!((refused.status.as_u16(), refused.error_fields()), (400, vec!["page"]));
+    assert!(shop.list(&[("page", "1"), ("filter", "vouchers"), ("end", "01-31-2020")]).await.is_empty());
+}
+
+#[tokio::test]
 async fn the_caller_s_number_is_searchable_echoed_or_forgotten() {
     let shop = Shop::open().await;
     let reference = shop.buy("n-1").await;
@@ -77,6 +110,10 @@ async fn the_caller_s_number_is_searchable_echoed_or_forgotten() {
 
     shop.change(|behaviour| behaviour.external_order_number = ExternalOrderNumber::Searchable);
     assert_eq!(numbers(&shop.list(&search).await), ["n-1"]);
+
+    shop.change(|behaviour| behaviour.external_order_number = ExternalOrderNumber::Retrieved);
+    assert_eq!(shop.list(&[]).await[0]["external_order_number"], Value::Null);
+    assert_eq!(shop.look(&reference).await.member("external_order_number"), "n-1");
 
     shop.change(|behaviour| behaviour.external_order_number = ExternalOrderNumber::Forgotten);
     assert_eq!(shop.list(&[]).await[0]["external_order_number"], Value::Null);

@@ -195,6 +195,17 @@ async fn only_the_configured_spelling_of_the_state_is_accepted() {
 }
 
 #[tokio::test]
+async fn a_registrant_that_is_not_accepted_is_refused_and_the_order_waits() {
+    let shop = Shop::open().await;
+    let reference = shop.buy("n").await;
+    shop.change(|behaviour| behaviour.registrant_accepted = false);
+    let answer = shop.put(&reference, submission(&csr(MAILBOX))).await;
+    assert_eq!((answer.status.as_u16(), answer.error_fields()), (400, vec!["locality"]));
+    shop.change(|behaviour| behaviour.registrant_accepted = true);
+    assert_eq!(shop.put(&reference, submission(&csr(MAILBOX))).await.status, 200);
+}
+
+#[tokio::test]
 async fn an_order_of_another_account_or_of_nobody_does_not_exist() {
     let shop = Shop::open().await;
     let reference = shop.buy("n").await;
