@@ -33,25 +33,11 @@ impl Vendors {
         };
         let microsoft =
             microsoft::Options { organisations: vec![organisation.clone()], ..microsoft::Options::new(SEED, people) };
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
         let sslcom = sslcom::Options {
             seed: SEED,
-            accounts: vec![sslcom::Account {
-                account_key: ACCOUNT_KEY.to_owned(),
-                secret_key: SECRET_KEY.to_owned(),
-                funds_cents: 1_000 * PRICE_CENTS,
-                products: vec![PRODUCT],
-                organisation: Some(ORGANISATION.to_owned()),
-            }],
-            organisations: vec![sslcom::Organisation {
-                name: ORGANISATION.to_owned(),
-                identifier: "VATGB-123456789".to_owned(),
-                country: "GB".to_owned(),
-                epki_agreement: true,
-                domains: vec![sslcom::PrevalidatedDomain {
-                    domain: DOMAIN.to_owned(),
-                    validated_on: Timestamp::now().to_zoned(TimeZone::UTC).date(),
-                }],
-            }],
+            accounts: vec![account()],
+            organisations: vec![sslcom::Organisation::with_agreement(ORGANISATION, DOMAIN, today)],
             issue_after: Some(Duration::from_millis(50)),
             ..sslcom::Options::default()
         };
@@ -89,35 +75,19 @@ impl Vendors {
 
     /// What the operator types into the settings.
     pub(crate) fn settings(&self) -> Value {
-        let connector = self.microsoft.connector();
-        json!({
-            "name": ORGANISATION,
-            "tenant_id": self.organisation.tenant_id,
-            "client_id": self.organisation.client_id,
-            "client_secret": self.organisation.client_secret,
-            "intune_public_key": connector.public_key_blob_base64(),
-            "provider_name": connector.provider_name(),
-            "key_name": connector.key_name(),
-            "sslcom_account_key": ACCOUNT_KEY,
-            "sslcom_secret_key": SECRET_KEY,
-            // The quickest to make.
-            "key_algorithm": "p256",
-            "registrant": {
-                "organization": ORGANISATION,
-                "street_address": "1 Example Street",
-                "locality": "London",
-                "state_or_province": "London",
-                "postal_code": "EC1A 1AA",
-                "country": "GB",
-            },
-            "contact": {
-                "first_name": "Ada",
-                "last_name": "Example",
-                "email": format!("it@{DOMAIN}"),
-                "phone": "+44 20 7946 0000",
-                "country": "GB",
-            },
-            "prevalidated_domains": [{ "domain": DOMAIN }],
-        })
+        let mut settings = sim::operator::settings(&self.organisation, self.microsoft.connector(), &account());
+        // The quickest to make.
+        settings["key_algorithm"] = json!("p256");
+        settings
+    }
+}
+
+fn account() -> sslcom::Account {
+    sslcom::Account {
+        account_key: ACCOUNT_KEY.to_owned(),
+        secret_key: SECRET_KEY.to_owned(),
+        funds_cents: 1_000 * PRICE_CENTS,
+        products: vec![PRODUCT],
+        organisation: Some(ORGANISATION.to_owned()),
     }
 }

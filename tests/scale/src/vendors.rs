@@ -109,13 +109,7 @@ fn shop(organisations: &[microsoft::Organisation], issue_after: Duration) -> ssl
         accounts: organisations.iter().map(account).collect(),
         organisations: organisations
             .iter()
-            .map(|organisation| sslcom::Organisation {
-                name: name(organisation),
-                identifier: "VATGB-123456789".to_owned(),
-                country: "GB".to_owned(),
-                epki_agreement: true,
-                domains: vec![sslcom::PrevalidatedDomain { domain: DOMAIN.to_owned(), validated_on }],
-            })
+            .map(|organisation| sslcom::Organisation::with_agreement(&name(organisation), DOMAIN, validated_on))
             .collect(),
         issue_after: Some(issue_after),
         ..sslcom::Options::default()
@@ -140,39 +134,13 @@ fn name(organisation: &microsoft::Organisation) -> String {
     format!("Contoso {}", organisation.tenant_id)
 }
 
-/// What the operator types in.
+/// What the operator types in; as many orders as there are people may be placed at once.
 fn settings(organisation: &microsoft::Organisation, microsoft: &Microsoft) -> Value {
-    let tenant = microsoft.tenant(organisation.tenant_id);
-    let connector = tenant.as_ref().map(|tenant| tenant.connector());
-    json!({
-        "name": name(organisation),
-        "tenant_id": organisation.tenant_id,
-        "client_id": organisation.client_id,
-        "client_secret": organisation.client_secret,
-        "intune_public_key": connector.map(|connector| connector.public_key_blob_base64()),
-        "provider_name": connector.map(|connector| connector.provider_name()),
-        "key_name": connector.map(|connector| connector.key_name()),
-        "sslcom_account_key": account_key(organisation),
-        "sslcom_secret_key": SECRET_KEY,
-        "registrant": {
-            "organization": name(organisation),
-            "street_address": "1 Example Street",
-            "locality": "London",
-            "state_or_province": "London",
-            "postal_code": "EC1A 1AA",
-            "country": "GB",
-        },
-        "contact": {
-            "first_name": "Ada",
-            "last_name": "Example",
-            "email": format!("it@{DOMAIN}"),
-            "phone": "+44 20 7946 0000",
-            "country": "GB",
-        },
-        "prevalidated_domains": [{ "domain": DOMAIN }],
-        "orders_per_batch": 100_000,
-        "orders_per_day": 100_000,
-    })
+    let tenant = microsoft.tenant(organisation.tenant_id).expect("each organisation is a tenant");
+    let mut settings = sim::operator::settings(organisation, tenant.connector(), &account(organisation));
+    settings["orders_per_batch"] = json!(100_000);
+    settings["orders_per_day"] = json!(100_000);
+    settings
 }
 
 fn report(sslcom: &SslCom, microsoft: &Microsoft) -> Value {

@@ -28,9 +28,9 @@ use crate::{
     queue::Messages,
 };
 
-pub(crate) const ORGANISATION: &str = "Contoso Example Ltd";
+const ORGANISATION: &str = "Contoso Example Ltd";
 /// Validated beforehand.
-pub(crate) const DOMAIN: &str = "contoso.example";
+const DOMAIN: &str = "contoso.example";
 pub(crate) const ACCOUNT_KEY: &str = "account-of-the-schedules";
 pub(crate) const SECRET_KEY: &str = "secret-of-the-schedules";
 pub(crate) const PRODUCT: u32 = 700;
@@ -117,16 +117,8 @@ impl Lane {
     }
 
     async fn vendors(&self, journal: &Path, behaviour: Behaviour, account: sslcom::Account) -> (SslCom, Microsoft) {
-        let organisation = sslcom::Organisation {
-            name: ORGANISATION.to_owned(),
-            identifier: "VATGB-123456789".to_owned(),
-            country: "GB".to_owned(),
-            epki_agreement: true,
-            domains: vec![sslcom::PrevalidatedDomain {
-                domain: DOMAIN.to_owned(),
-                validated_on: self.start.to_zoned(TimeZone::UTC).date(),
-            }],
-        };
+        let today = self.start.to_zoned(TimeZone::UTC).date();
+        let organisation = sslcom::Organisation::with_agreement(ORGANISATION, DOMAIN, today);
         let options = sslcom::Options {
             seed: SEED,
             journal: Some(journal.to_owned()),
@@ -148,7 +140,7 @@ impl Lane {
 }
 
 /// It may buy the one product.
-fn account(funds_cents: u64) -> sslcom::Account {
+pub(crate) fn account(funds_cents: u64) -> sslcom::Account {
     sslcom::Account {
         account_key: ACCOUNT_KEY.to_owned(),
         secret_key: SECRET_KEY.to_owned(),

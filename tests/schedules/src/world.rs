@@ -23,7 +23,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::{
-    lane::{ACCOUNT_KEY, DOMAIN, Lane, MOST_PEOPLE, ORGANISATION, PRICE_CENTS, PRODUCT, SECRET_KEY, folder, tenant},
+    lane::{ACCOUNT_KEY, Lane, MOST_PEOPLE, PRICE_CENTS, PRODUCT, SECRET_KEY, account, folder, tenant},
     random::Random,
 };
 
@@ -165,29 +165,10 @@ impl World {
     }
 
     fn settings(&self, traits: &Traits) -> Value {
-        let (connector, tenant) = (self.microsoft.connector(), tenant());
-        json!({
-            "name": ORGANISATION,
-            "tenant_id": tenant.tenant_id,
-            "client_id": tenant.client_id,
-            "client_secret": tenant.client_secret,
-            "intune_public_key": connector.public_key_blob_base64(),
-            "provider_name": connector.provider_name(),
-            "key_name": connector.key_name(),
-            "sslcom_account_key": ACCOUNT_KEY,
-            "sslcom_secret_key": SECRET_KEY,
-            "key_algorithm": traits.key_algorithm,
-            "pfx_profile": traits.pfx_profile,
-            "registrant": {
-                "organization": ORGANISATION, "street_address": "1 Example Street", "locality": "London",
-                "state_or_province": "London", "postal_code": "EC1A 1AA", "country": "GB",
-            },
-            "contact": {
-                "first_name": "Ada", "last_name": "Example", "email": format!("it@{DOMAIN}"),
-                "phone": "+44 20 7946 0000", "country": "GB",
-            },
-            "prevalidated_domains": [{ "domain": DOMAIN }],
-        })
+        let mut settings = sim::operator::settings(&tenant(), self.microsoft.connector(), &account(0));
+        settings["key_algorithm"] = json!(traits.key_algorithm);
+        settings["pfx_profile"] = json!(traits.pfx_profile);
+        settings
     }
 
     /// The first people of the directory, as an import would have written them.

@@ -15,6 +15,7 @@ pub mod faults;
 pub mod graph;
 pub mod journal;
 pub mod microsoft;
+pub mod operator;
 pub mod pfx;
 pub mod server;
 pub mod sslcom;

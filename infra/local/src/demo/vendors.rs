@@ -30,11 +30,8 @@ pub(super) struct Vendors {
     microsoft: Microsoft,
     nobody_clicks: bool,
     before_second_import: Option<DirectoryEvent>,
-    tenant_id: String,
-    client_id: String,
-    client_secret: String,
-    account_key: String,
-    secret_key: String,
+    organisation: microsoft::Organisation,
+    account: sslcom::Account,
 }
 
 impl Vendors {
@@ -52,31 +49,20 @@ impl Vendors {
             domains: vec![DOMAIN.to_owned()],
             ..microsoft::Organisation::from_seed(options.seed, people)
         };
-        let (tenant_id, client_id) = (organisation.tenant_id.to_string(), organisation.client_id.clone());
-        let client_secret = organisation.client_secret.clone();
         // Secrets follow from the seed, so that they need not be written anywhere.
-        let account_key = format!("sim-account-{:016x}", options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let secret_key = format!("sim-secret-{:016x}", options.seed.wrapping_mul(0xc2b2_ae3d_27d4_eb4f));
+        let account = sslcom::Account {
+            account_key: format!("sim-account-{:016x}", options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+            secret_key: format!("sim-secret-{:016x}", options.seed.wrapping_mul(0xc2b2_ae3d_27d4_eb4f)),
+            funds_cents: u64::MAX / 2,
+            products: vec![600, 700],
+            organisation: Some(ORGANISATION.to_owned()),
+        };
+        let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
         let sslcom = SslCom::start(sslcom::Options {
             seed: options.seed,
             journal: Some(folder.to_owned()),
-            accounts: vec![sslcom::Account {
-                account_key: account_key.clone(),
-                secret_key: secret_key.clone(),
-                funds_cents: u64::MAX / 2,
-                products: vec![600, 700],
-                organisation: Some(ORGANISATION.to_owned()),
-            }],
-            organisations: vec![sslcom::Organisation {
-                name: ORGANISATION.to_owned(),
-                identifier: "VATGB-123456789".to_owned(),
-                country: "GB".to_owned(),
-                epki_agreement: true,
-                domains: vec![sslcom::PrevalidatedDomain {
-                    domain: DOMAIN.to_owned(),
-                    validated_on: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date(),
-                }],
-            }],
+            accounts: vec![account.clone()],
+            organisations: vec![sslcom::Organisation::with_agreement(ORGANISATION, DOMAIN, today)],
             behaviour: switches.sslcom,
             faults: faults.clone(),
             ..sslcom::Options::default()
@@ -84,29 +70,19 @@ impl Vendors {
         let sslcom = sslcom.await.context("the simulated SSL.com does not start")?;
         let microsoft = Microsoft::start(microsoft::Options {
             folder: Some(folder.to_owned()),
-            organisations: vec![organisation],
+            organisations: vec![organisation.clone()],
             behaviour: switches.graph,
             faults,
             ..microsoft::Options::new(options.seed, people)
         });
         let microsoft = microsoft.await.context("the simulated Microsoft does not start")?;
         let tenant = microsoft.first_tenant();
-        if let (Some(roles), Some(app)) = (switches.app_roles, tenant.app(&client_id)) {
+        if let (Some(roles), Some(app)) = (switches.app_roles, tenant.app(&organisation.client_id)) {
             let roles = roles.iter().map(|role| (*role).to_owned()).collect();
             tenant.register(App { roles, ..app });
         }
         let (nobody_clicks, before_second_import) = (switches.nobody_clicks, switches.before_second_import);
-        Ok(Self {
-            sslcom,
-            microsoft,
-            nobody_clicks,
-            before_second_import,
-            tenant_id,
-            client_id,
-            client_secret,
-            account_key,
-            secret_key,
-        })
+        Ok(Self { sslcom, microsoft, nobody_clicks, before_second_import, organisation, account })
     }
 
     /// Orders that stay as they are until the mailbox's owner or the customer does something.
@@ -159,35 +135,10 @@ impl Vendors {
 
     /// What the operator types into the settings.
     pub(super) fn settings(&self) -> Value {
-        json!({
-            "name": ORGANISATION,
-            "tenant_id": self.tenant_id,
-            "client_id": self.client_id,
-            "client_secret": self.client_secret,
-            "intune_public_key": self.microsoft.connector().public_key_blob_base64(),
-            "provider_name": self.microsoft.connector().provider_name(),
-            "key_name": self.microsoft.connector().key_name(),
-            "sslcom_account_key": self.account_key,
-            "sslcom_secret_key": self.secret_key,
-            "registrant": {
-                "organization": ORGANISATION,
-                "street_address": "1 Example Street",
-                "locality": "London",
-                "state_or_province": "London",
-                "postal_code": "EC1A 1AA",
-                "country": "GB",
-            },
-            "contact": {
-                "first_name": "Ada",
-                "last_name": "Example",
-                "email": format!("it@{DOMAIN}"),
-                "phone": "+44 20 7946 0000",
-                "country": "GB",
-            },
-            "prevalidated_domains": [{ "domain": DOMAIN }],
-            "orders_per_batch": 100_000,
-            "orders_per_day": 100_000,
-        })
+        let mut settings = sim::operator::settings(&self.organisation, self.microsoft.connector(), &self.account);
+        settings["orders_per_batch"] = json!(100_000);
+        settings["orders_per_day"] = json!(100_000);
+        settings
     }
 
     pub(super) fn purchases(&self) -> u64 {

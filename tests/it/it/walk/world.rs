@@ -108,25 +108,7 @@ impl World {
     }
 
     pub(crate) fn settings(&self) -> Value {
-        let connector = self.microsoft.connector();
-        json!({
-            "name": ORGANISATION,
-            "tenant_id": self.organisation.tenant_id.to_string(),
-            "client_id": self.organisation.client_id,
-            "client_secret": self.organisation.client_secret,
-            "intune_public_key": connector.public_key_blob_base64(),
-            "sslcom_account_key": ACCOUNT,
-            "sslcom_secret_key": "sim-secret",
-            "registrant": {
-                "organization": ORGANISATION, "street_address": "1 Example Street", "locality": "London",
-                "state_or_province": "London", "postal_code": "EC1A 1AA", "country": "GB",
-            },
-            "contact": {
-                "first_name": "Ada", "last_name": "Example", "email": "it@contoso.example",
-                "phone": "+44 20 7946 0000", "country": "GB",
-            },
-            "prevalidated_domains": [{ "domain": DOMAIN }],
-        })
+        sim::operator::settings(&self.organisation, self.microsoft.connector(), &account(0))
     }
 
     async fn authorize(&self) {
@@ -250,24 +232,22 @@ impl World {
     }
 }
 
+fn account(funds_cents: u64) -> sslcom::Account {
+    sslcom::Account {
+        account_key: ACCOUNT.to_owned(),
+        secret_key: "sim-secret".to_owned(),
+        funds_cents,
+        products: vec![700],
+        organisation: Some(ORGANISATION.to_owned()),
+    }
+}
+
 fn shop(funds_cents: u64) -> sslcom::Options {
     let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     sslcom::Options {
         seed: 7,
-        accounts: vec![sslcom::Account {
-            account_key: ACCOUNT.to_owned(),
-            secret_key: "sim-secret".to_owned(),
-            funds_cents,
-            products: vec![700],
-            organisation: Some(ORGANISATION.to_owned()),
-        }],
-        organisations: vec![sslcom::Organisation {
-            name: ORGANISATION.to_owned(),
-            identifier: "VATGB-123456789".to_owned(),
-            country: "GB".to_owned(),
-            epki_agreement: true,
-            domains: vec![sslcom::PrevalidatedDomain { domain: DOMAIN.to_owned(), validated_on: today }],
-        }],
+        accounts: vec![account(funds_cents)],
+        organisations: vec![sslcom::Organisation::with_agreement(ORGANISATION, DOMAIN, today)],
         faults: Faults::default(),
         ..sslcom::Options::default()
     }

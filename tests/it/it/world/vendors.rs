@@ -105,36 +105,11 @@ impl Vendors {
 
     /// What the operator types into the settings.
     pub(crate) fn settings(&self) -> Value {
-        let connector = self.microsoft.connector();
-        json!({
-            "name": ORGANISATION,
-            "tenant_id": self.organisation.tenant_id,
-            "client_id": self.organisation.client_id,
-            "client_secret": self.organisation.client_secret,
-            "intune_public_key": connector.public_key_blob_base64(),
-            "provider_name": connector.provider_name(),
-            "key_name": connector.key_name(),
-            "sslcom_account_key": ACCOUNT_KEY,
-            "sslcom_secret_key": SECRET_KEY,
-            // The quickest to make; what differs by algorithm has a test of its own.
-            "key_algorithm": "p256",
-            "registrant": {
-                "organization": ORGANISATION,
-                "street_address": "1 Example Street",
-                "locality": "London",
-                "state_or_province": "London",
-                "postal_code": "EC1A 1AA",
-                "country": "GB",
-            },
-            "contact": {
-                "first_name": "Ada",
-                "last_name": "Example",
-                "email": format!("it@{DOMAIN}"),
-                "phone": "+44 20 7946 0000",
-                "country": "GB",
-            },
-            "prevalidated_domains": [{ "domain": DOMAIN }],
-        })
+        let account = account(self.shop.funds_cents);
+        let mut settings = sim::operator::settings(&self.organisation, self.microsoft.connector(), &account);
+        // The quickest to make; what differs by algorithm has a test of its own.
+        settings["key_algorithm"] = json!("p256");
+        settings
     }
 
     pub(crate) fn endpoints(&self, create_timeout: Duration) -> VendorEndpoints {
@@ -209,28 +184,24 @@ impl Vendors {
     }
 }
 
+fn account(funds_cents: u64) -> sslcom::Account {
+    sslcom::Account {
+        account_key: ACCOUNT_KEY.to_owned(),
+        secret_key: SECRET_KEY.to_owned(),
+        funds_cents,
+        products: vec![PRODUCT],
+        organisation: Some(ORGANISATION.to_owned()),
+    }
+}
+
 fn sslcom_options(shop: Shop, journal: &Path, port: Option<u16>) -> sslcom::Options {
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     sslcom::Options {
         seed: SEED,
         journal: Some(journal.to_owned()),
         port,
-        accounts: vec![sslcom::Account {
-            account_key: ACCOUNT_KEY.to_owned(),
-            secret_key: SECRET_KEY.to_owned(),
-            funds_cents: shop.funds_cents,
-            products: vec![PRODUCT],
-            organisation: Some(ORGANISATION.to_owned()),
-        }],
-        organisations: vec![sslcom::Organisation {
-            name: ORGANISATION.to_owned(),
-            identifier: "VATGB-123456789".to_owned(),
-            country: "GB".to_owned(),
-            epki_agreement: true,
-            domains: vec![sslcom::PrevalidatedDomain {
-                domain: DOMAIN.to_owned(),
-                validated_on: Timestamp::now().to_zoned(TimeZone::UTC).date(),
-            }],
-        }],
+        accounts: vec![account(shop.funds_cents)],
+        organisations: vec![sslcom::Organisation::with_agreement(ORGANISATION, DOMAIN, today)],
         behaviour: shop.behaviour,
         issue_after: Some(Duration::from_millis(20)),
         ..sslcom::Options::default()

@@ -52,6 +52,17 @@ pub struct PrevalidatedDomain {
 }
 
 impl Organisation {
+    /// A British organisation with an active EPKI agreement, and with this domain validated on that day.
+    pub fn with_agreement(name: &str, domain: &str, validated_on: Date) -> Self {
+        Self {
+            name: name.to_owned(),
+            identifier: "VATGB-123456789".to_owned(),
+            country: "GB".to_owned(),
+            epki_agreement: true,
+            domains: vec![PrevalidatedDomain { domain: domain.to_owned(), validated_on }],
+        }
+    }
+
     /// Whether the domain's control was shown and is not too old: 398 days, S/MIME BR 4.2.1.
     pub(super) fn has_validated(&self, domain: &str, now: Timestamp) -> bool {
         let today = now.to_zoned(TimeZone::UTC).date();
