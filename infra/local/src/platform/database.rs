@@ -48,11 +48,32 @@ impl Database {
         doing: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> Outcome<T> + Send + 'static,
     ) -> Result<T, PlatformError> {
+        self.write_with(doing, SYNCED, work).await
+    }
+
+    /// As [`Database::write`], without waiting for the disk: when the power fails it may not have happened. The order of
+    /// commits is kept, and the next [`Database::write`] takes it to the disk as well.
+    pub(super) async fn write_unsynced<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> Outcome<T> + Send + 'static,
+    ) -> Result<T, PlatformError> {
+        self.write_with(doing, UNSYNCED, work).await
+    }
+
+    async fn write_with<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        synchronous: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> Outcome<T> + Send + 'static,
+    ) -> Result<T, PlatformError> {
         let shared = Arc::clone(&self.0);
         let connection = Arc::clone(&shared.writer).lock_owned().await;
         off_the_runtime(doing, move || {
             let _outlives_the_connection = shared;
             let mut connection = connection;
+            // Said each time: who wrote before may have panicked.
+            connection.pragma_update(None, "synchronous", synchronous)?;
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let answer = work(&transaction)?;
             transaction.commit()?;
@@ -122,9 +143,7 @@ pub(super) fn connect_writer(path: &Path) -> Result<Connection, OpenError> {
     let mut connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // In WAL mode NORMAL may lose the last commits when the power fails. The last commit may be what stands between
-    // a restart and buying the same certificate again.
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "synchronous", SYNCED)?;
     // Removed attachments hold sealed keys; their pages are overwritten, not only unlinked.
     connection.pragma_update(None, "secure_delete", true)?;
     configure(&connection)?;
@@ -169,6 +188,13 @@ fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
 
 /// Only ever appended to: a file of every released version must reach the newest.
 const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+
+/// The disk has what was committed. The last commit may be what stands between a restart and buying the same
+/// certificate again.
+const SYNCED: &str = "FULL";
+
+/// In WAL mode the last commits may be lost when the power fails, and nothing else.
+const UNSYNCED: &str = "NORMAL";
 
 const READERS: usize = 4;
 
@@ -226,6 +252,19 @@ mod tests {
         connection.pragma_update(None, "user_version", 99).expect("writable");
         drop(connection);
         assert!(matches!(connect_writer(file.path()), Err(OpenError::Newer { found: 99, .. })));
+    }
+
+    #[tokio::test]
+    async fn every_write_says_itself_whether_it_waits_for_the_disk() {
+        let file = file();
+        let lock = DirectoryLock(std::fs::File::open(file.path()).expect("readable"));
+        let writer = connect_writer(file.path()).expect("a new database");
+        let database = Database::new(file.path(), writer, lock).expect("readers");
+        let level = |db: &Transaction<'_>| Ok(db.pragma_query_value(None, "synchronous", |row| row.get::<_, u32>(0))?);
+        let panicked: Result<(), _> = database.write_unsynced("panic", |_| panic!("on purpose")).await;
+        assert!(panicked.is_err());
+        assert_eq!(database.write("look", level).await.expect("a level"), 2, "FULL");
+        assert_eq!(database.write_unsynced("look", level).await.expect("a level"), 1, "NORMAL");
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! [`Queue`] over a table, with the semantics of SQS: at least once, hidden while somebody has it, back when the
 //! time is over, and a dead letter when it was handed out too often.
+//!
+//! That a message came is on the disk when [`Queue::send`] answers. That it was handed out or is done need not be: after a
+//! power failure it is handed out once more, which every handler has to bear anyway.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -75,14 +78,14 @@ impl LocalQueue {
     /// [`LONGEST_LIFE`] times become dead letters instead.
     pub async fn receive(&self, queue: QueueName, max: usize) -> Result<Vec<Received>, PlatformError> {
         let now = (self.clock)();
-        self.database.write("receive messages", move |db| receive(db, queue, max, now)).await
+        self.database.write_unsynced("receive messages", move |db| receive(db, queue, max, now)).await
     }
 
     /// The message was handled. False when the receipt is not the latest: somebody else has the message by now.
     pub async fn delete(&self, receipt: &str) -> Result<bool, PlatformError> {
         let receipt = receipt.to_owned();
         self.database
-            .write("delete a message", move |db| {
+            .write_unsynced("delete a message", move |db| {
                 let deleted = execute(db, "DELETE FROM messages WHERE receipt = ?1", params![receipt])?;
                 Ok(deleted == 1)
             })
@@ -95,7 +98,7 @@ impl LocalQueue {
         let visible_at = self.after(delay);
         let queue = self
             .database
-            .write("release a message", move |db| {
+            .write_unsynced("release a message", move |db| {
                 first(
                     db,
                     "UPDATE messages SET visible_at = ?2, receipt = NULL WHERE receipt = ?1 RETURNING queue",
