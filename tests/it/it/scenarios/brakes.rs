@@ -114,7 +114,7 @@ async fn a_plan_over_the_limit_of_one_batch_is_not_approved() {
 /// As many as are on their way when the switch is read may still arrive, and not one more.
 #[tokio::test]
 async fn after_the_switch_no_more_orders_are_placed_than_were_in_flight() {
-    const PEOPLE: u64 = 200;
+    const PEOPLE: u64 = 1_000;
     let timing = Timing::default();
     let in_flight = timing.purchases_at_once as u64;
     let world = World::of(Setting { people: PEOPLE as usize, timing, ..Setting::default() }).await;

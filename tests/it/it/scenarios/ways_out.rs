@@ -56,19 +56,19 @@ async fn way_out(state: StateName) {
         }
         StateName::Issued => {
             let world = patient(|_| {}).await;
-            let token = world.microsoft().directory().people()[0].id.to_string();
-            world.microsoft().faults().for_key("graph.user", &token, Fault::FailBefore(503));
+            world.microsoft().faults().always("graph.user", Fault::FailBefore(503));
             world.order_for_everybody().await;
             is_in(&world, state).await;
+            world.microsoft().faults().clear("graph.user");
             world.keep_trying("imported").await;
         }
         StateName::Importing => {
             let world = patient(|_| {}).await;
-            let lagging = sim::graph::behaviour::Behaviour { get_lags_behind_post: 1, ..Default::default() };
-            world.microsoft().set_behaviour(lagging);
             world.microsoft().faults().next("graph.pfx_create", Fault::LoseAnswer);
+            world.microsoft().faults().always("graph.pfx_get", Fault::FailBefore(503));
             world.order_for_everybody().await;
             is_in(&world, state).await;
+            world.microsoft().faults().clear("graph.pfx_get");
             world.keep_trying("imported").await;
         }
         StateName::Imported => {
