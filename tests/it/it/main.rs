@@ -10,5 +10,4 @@ mod matrix;
 mod program;
 mod scenarios;
 mod secrets;
-mod walk;
 mod world;

@@ -17,6 +17,7 @@ mod lost_answers;
 mod names;
 mod plans;
 mod preflight;
+mod restore;
 mod unsure;
 mod validation;
 mod vouchers;

@@ -68,9 +68,11 @@ impl Default for Setting {
 /// See the module. Its parts stop when it is dropped.
 pub(crate) struct World {
     pub(crate) vendors: Vendors,
-    pub(crate) application: Application,
+    /// Nothing while it is stopped.
+    application: Option<Application>,
     pub(crate) operator: Operator,
     settings: Value,
+    timing: Timing,
     /// Removed with the world.
     folder: TempDir,
 }
@@ -86,10 +88,12 @@ impl World {
         let vendors = Vendors::start(setting.people, setting.shop, setting.intune, &redirect_uri, &journal).await;
         let public_url = (!setting.polling_only).then(|| base_url.clone());
         let data = folder.path().join("application");
-        let application = Application::start(&data, &vendors, listener, &redirect_uri, public_url, setting.timing);
+        let timing = setting.timing;
+        let application = Application::start(&data, &vendors, listener, &redirect_uri, public_url, timing.clone());
+        let application = Some(application);
         let mut settings = vendors.settings();
         merge(&mut settings, setting.settings);
-        Self { vendors, application, operator: Operator::new(&base_url), settings, folder }
+        Self { vendors, application, operator: Operator::new(&base_url), settings, timing, folder }
     }
 
     /// Connected, and everybody imported.
@@ -146,7 +150,7 @@ impl World {
 
     /// Approves over the same rows where the price list says something else, and answers why that is refused.
     pub(crate) async fn approve_at_another_price(&self, batch: &str) -> String {
-        let flow = self.application.at_another_price(&self.vendors);
+        let flow = self.application().at_another_price(&self.vendors);
         let id = self.operator.integration().parse().unwrap();
         let by = domain::transition::Actor::Operator { name: "another release".into() };
         let refused = flow::approve_batch::approve(&flow, id, batch.parse().unwrap(), &by).await;
@@ -158,6 +162,11 @@ impl World {
         let batch = self.plan_for_everybody().await;
         self.approve(&batch).await.done();
         batch
+    }
+
+    /// The stop switch of the integration.
+    pub(crate) async fn stop_buying(&self, stopped: bool) {
+        self.operator.send(Method::PUT, "/stop-buying", Some(json!({ "stopped": stopped }))).await.done();
     }
 
     pub(crate) async fn batch(&self, batch: &str) -> Value {
@@ -266,7 +275,27 @@ impl World {
     }
 
     pub(crate) fn flow(&self) -> &Flow<LocalPlatform> {
-        &self.application.flow
+        &self.application().flow
+    }
+
+    fn application(&self) -> &Application {
+        self.application.as_ref().expect("it was not stopped, or was started again")
+    }
+
+    /// The application ends in good order, and nobody has its folder open. The vendors go on.
+    pub(crate) async fn stop_application(&mut self) {
+        self.application.take().unwrap().stop().await;
+    }
+
+    /// Another one starts over this folder, at an address of its own.
+    pub(crate) async fn start_application(&mut self, data: &Path) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        self.operator.go_to(&base_url);
+        let redirect_uri = format!("{base_url}/oauth/callback");
+        let timing = self.timing.clone();
+        self.application =
+            Some(Application::start(data, &self.vendors, listener, &redirect_uri, Some(base_url), timing));
     }
 
     /// What everything in this world is written to: `application` and `vendors`.
@@ -276,7 +305,7 @@ impl World {
 
     /// The application's clock jumps ahead; the vendors' stay.
     pub(crate) fn pass(&self, time: SignedDuration) {
-        self.application.clock.advance(time);
+        self.application().clock.advance(time);
     }
 
     /// Waits until something holds.

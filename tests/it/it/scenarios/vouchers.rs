@@ -1,6 +1,5 @@
 //! Orders that are paid and unused are seen, freed, and used for somebody else instead of a new purchase.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 use sim::sslcom::behaviour::Behaviour;
 
@@ -11,10 +10,6 @@ use crate::world::{
 
 async fn vouchers(world: &World) -> Vec<Value> {
     world.operator.get("/vouchers").await["items"].as_array().unwrap().clone()
-}
-
-async fn stop_buying(world: &World, stopped: bool) {
-    world.operator.send(Method::PUT, "/stop-buying", Some(json!({ "stopped": stopped }))).await.done();
 }
 
 /// An enrollment of this person that is approved and waits because buying is stopped.
@@ -37,7 +32,7 @@ async fn an_order_whose_request_cannot_be_handed_in_is_freed_and_used_for_somebo
     let failed = world.only_enrollment().await;
     let order = world.order_of(&failed);
     world.sslcom().set_behaviour(Behaviour::default());
-    stop_buying(&world, true).await;
+    world.stop_buying(true).await;
     let (taker, late) = (requested(&world, people[1]).await, requested(&world, people[2]).await);
 
     let [listed] = vouchers(&world).await.try_into().unwrap();
@@ -79,7 +74,7 @@ async fn an_order_that_cannot_be_used_by_its_second_holder_either_is_freed_again
     world.until_states(&batch, [("failed", 1)]).await;
     let failed = world.only_enrollment().await;
     let order = world.order_of(&failed);
-    stop_buying(&world, true).await;
+    world.stop_buying(true).await;
     let taker = requested(&world, people[1]).await;
     // With its request refused again, the order comes back unused from whoever takes it.
     world.insist(&failed, "release-order", json!({ "order": order, "reason": "left" })).await;
@@ -108,7 +103,7 @@ async fn an_order_that_was_ruled_out_and_is_there_after_all_is_used_for_somebody
     assert_eq!(world.purchases(), 2);
 
     world.sslcom().set_behaviour(Behaviour::default());
-    stop_buying(&world, true).await;
+    world.stop_buying(true).await;
     let taker = requested(&world, people[1]).await;
     let [found] = vouchers(&world).await.try_into().unwrap();
     assert_eq!((&found["enrollment"], &found["free"]), (&Value::Null, &json!(true)));
@@ -121,7 +116,7 @@ async fn an_order_that_was_ruled_out_and_is_there_after_all_is_used_for_somebody
 #[tokio::test]
 async fn an_order_with_a_strangers_number_is_shown_and_never_given() {
     let world = World::with_people(1).await;
-    stop_buying(&world, true).await;
+    world.stop_buying(true).await;
     let taker = requested(&world, world.microsoft().directory().people()[0].id).await;
     let order = json!({
         "account_key": ACCOUNT_KEY, "secret_key": SECRET_KEY, "product": PRODUCT, "period": 365,

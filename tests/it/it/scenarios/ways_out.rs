@@ -3,7 +3,6 @@
 
 use domain::enrollment::StateName;
 use jiff::SignedDuration;
-use reqwest::Method;
 use serde_json::{Value, json};
 use sim::{
     faults::Fault,
@@ -29,7 +28,7 @@ async fn way_out(state: StateName) {
         }
         StateName::Requested => {
             let world = World::with_people(1).await;
-            world.operator.send(Method::PUT, "/stop-buying", Some(json!({ "stopped": true }))).await.done();
+            world.stop_buying(true).await;
             world.order_for_everybody().await;
             leaves(&world, state, "cancel", json!({ "reason": "not needed" }), "cancelled").await;
         }
@@ -117,10 +116,10 @@ async fn way_out(state: StateName) {
             let world = World::with_people(1).await;
             let person = world.microsoft().directory().people()[0].id;
             let gone = sim::directory::Removal::Final;
-            world.operator.send(Method::PUT, "/stop-buying", Some(json!({ "stopped": true }))).await.done();
+            world.stop_buying(true).await;
             world.order_for_everybody().await;
             world.microsoft().directory().delete(person, gone);
-            world.operator.send(Method::PUT, "/stop-buying", Some(json!({ "stopped": false }))).await.done();
+            world.stop_buying(false).await;
             decided(&world, "try-now", json!({})).await;
             leaves(&world, state, "give-up", json!({ "reason": "left the company" }), "rejected").await;
             assert_eq!(world.sslcom().count(|state| *state == sim::sslcom::OrderState::Revoked), 1);

@@ -28,10 +28,11 @@ use super::{
 pub(crate) struct Application {
     pub(crate) flow: Flow<LocalPlatform>,
     pub(crate) clock: MovableClock,
-    _running: Running,
+    running: Running,
 }
 
 /// How long things wait. In milliseconds what takes minutes in production; the order of sizes is the same.
+#[derive(Clone)]
 pub(crate) struct Timing {
     pub(crate) create_timeout: Duration,
     pub(crate) purchases_at_once: usize,
@@ -74,7 +75,11 @@ impl Application {
             ..Pace::default()
         };
         let running = runner::start(&platform, &flow, router, listener, &clock.as_clock(), pace);
-        Self { flow, clock, _running: running }
+        Self { flow, clock, running }
+    }
+
+    pub(super) async fn stop(self) {
+        self.running.stop().await.unwrap();
     }
 
     /// The steps of a release whose price list says something else, over the same platform.
