@@ -283,6 +283,8 @@ async function showDetail(at) {
   one("detail-says").replaceChildren(stateMark(enrollment), ` ${enrollment.says}`);
   const certificate = enrollment.certificate;
   const facts = [
+    ["What to do", enrollment.next_step],
+    ["Note", enrollment.note],
     ["Mailbox", enrollment.mailbox],
     ["Purpose", enrollment.purpose_label],
     ["Price", enrollment.product.price.text],

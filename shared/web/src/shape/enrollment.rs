@@ -203,7 +203,7 @@ fn next_step(state: &State) -> Option<&'static str> {
         }
         State::Blocked { .. } => Some("Mend the cause and unblock it, or cancel it."),
         State::Held { .. } => Some("Accept it with a reason, revoke it, or mend the cause and fetch it again."),
-        State::Failed { .. } => Some("Mend the cause, then retry it; what is paid is not paid again."),
+        State::Failed { .. } => Some("Mend the cause, then retry it; what is paid is not paid again. Or give it up."),
         State::Rejected { .. } | State::Expired { .. } => Some("Ask SSL.com why, then enroll the person anew."),
         State::Planned
         | State::Requested

@@ -65,7 +65,7 @@ fn detail(event: &Event) -> Option<String> {
             let paid = paid.map(|paid| format!(", {paid} paid")).unwrap_or_default();
             format!("order {reference}{paid}")
         }
-        Event::BuyingStarted { deadline: until } | Event::RequestStarted { until } => format!("until {until}"),
+        Event::BuyingStarted { deadline: until } | Event::RequestStarted { until } => format!("until {until:.0}"),
         Event::AnswerUnclear { note } => note.clone(),
         Event::PurchaseRefused { cause } => cause.to_string(),
         Event::PurchaseFound { attempt, reference, paid } => {
@@ -81,9 +81,9 @@ fn detail(event: &Event) -> Option<String> {
             format!("serial {}, thumbprint {}", certificate.serial, certificate.thumbprint)
         }
         Event::CertificateHeld { reasons } => reasons.join("; "),
-        Event::Imported { keep_key_until } => format!("the sealed key is kept until {keep_key_until}"),
+        Event::Imported { keep_key_until } => format!("the sealed key is kept until {keep_key_until:.0}"),
         Event::StageFailed { cause, .. } => cause.clone(),
-        Event::Postponed { until, note } => format!("until {until}: {note}"),
+        Event::Postponed { until, note } => format!("until {until:.0}: {note}"),
         Event::Approved
         | Event::NeverSent
         | Event::PurchaseRuledOut
