@@ -140,11 +140,11 @@ impl Graph {
             .build()
             .map_err(unanswered)?;
         let answer = wire::exchange(&self.http, &self.watched, request, limit).await.map_err(unanswered)?;
-        let request_ids = refusal::request_ids(&answer.headers, client_request_id);
+        let request_ids = refusal::request_ids(&answer.headers, client_request_id, access.expose_secret());
         if answer.status.is_success() {
             Ok((answer, request_ids))
         } else {
-            Err(refusal::error(name, effect, &answer, request_ids))
+            Err(refusal::error(name, effect, &answer, request_ids, access.expose_secret()))
         }
     }
 }

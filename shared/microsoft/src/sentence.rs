@@ -21,9 +21,26 @@ pub(crate) fn sentence(text: &str) -> String {
     }
 }
 
+/// The same without this secret, which was sent along and may be repeated in an answer.
+pub(crate) fn sentence_without(secret: &str, text: &str) -> String {
+    match secret {
+        "" => sentence(text),
+        secret => sentence(&text.replace(secret, "[redacted]")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_that_was_sent_along_is_not_repeated_however_short_it_is() {
+        assert_eq!(
+            sentence_without("t0k", "Bearer t0k, at https://fef.example/t0k"),
+            "Bearer [redacted], at https://fef.example/[redacted]"
+        );
+        assert_eq!(sentence_without("", "nothing was sent"), "nothing was sent");
+    }
 
     #[test]
     fn line_ends_and_control_characters_become_single_spaces() {

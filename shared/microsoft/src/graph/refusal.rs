@@ -7,7 +7,7 @@ use reqwest::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::{Cause, Error, Refusal, RequestIds, retry_after::retry_after, sentence::sentence, wire::Answer};
+use crate::{Cause, Error, Refusal, RequestIds, retry_after::retry_after, sentence::sentence_without, wire::Answer};
 
 /// Whether a request that was perhaps carried out has changed something.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -16,14 +16,22 @@ pub(super) enum Effect {
     Write,
 }
 
-pub(super) fn request_ids(headers: &HeaderMap, client_request_id: Uuid) -> RequestIds {
-    let request_id = headers.get("request-id").and_then(|id| id.to_str().ok()).map(sentence);
+/// `access`: the token that was sent, which is not to be repeated.
+pub(super) fn request_ids(headers: &HeaderMap, client_request_id: Uuid, access: &str) -> RequestIds {
+    let request_id = headers.get("request-id").and_then(|id| id.to_str().ok());
+    let request_id = request_id.map(|id| sentence_without(access, id));
     RequestIds { client_request_id, request_id }
 }
 
-pub(super) fn error(request: &'static str, effect: Effect, answer: &Answer, request_ids: RequestIds) -> Error {
+pub(super) fn error(
+    request: &'static str,
+    effect: Effect,
+    answer: &Answer,
+    request_ids: RequestIds,
+    access: &str,
+) -> Error {
     let wait = retry_after(&answer.headers);
-    let said = Said::read(answer.body_if_read());
+    let said = Said::read(answer.body_if_read(), access);
     let claims_challenge = has_claims_challenge(&answer.headers) || said.code == "insufficient_claims";
     let throttled = |request_ids| Error::Throttled { request, retry_after: wait, request_ids: Some(request_ids) };
     match answer.status {
@@ -78,7 +86,7 @@ struct Said {
 }
 
 impl Said {
-    fn read(body: &[u8]) -> Self {
+    fn read(body: &[u8], access: &str) -> Self {
         #[derive(Deserialize)]
         struct Envelope {
             error: Inner,
@@ -98,6 +106,7 @@ impl Said {
         let Ok(Envelope { error }) = serde_json::from_slice(body) else {
             return Self::default();
         };
+        let sentence = |text: &str| sentence_without(access, text);
         let outer = error.message.unwrap_or_default();
         let message = match serde_json::from_str(&outer) {
             Ok(Intune { message }) => message,
