@@ -98,6 +98,8 @@ impl Drop for Emulator {
     fn drop(&mut self) {
         drop(self.process.stdin.take());
         let _ = self.process.wait();
+        // The functions' programs, unpacked: 200 MB. The log stays.
+        let _ = fs::remove_dir_all(self.folder.join("tmp"));
     }
 }
 
