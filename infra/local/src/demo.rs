@@ -201,13 +201,16 @@ impl Application {
 
 fn endpoints(vendors: &Vendors) -> anyhow::Result<VendorEndpoints> {
     let mut sslcom = sslcom::Endpoint::at(vendors.sslcom().parse()?);
-    sslcom.create_timeout = CREATE_TIMEOUT;
+    sslcom.create_timeout = PATIENCE;
+    // A request that may be under way is handed in again after three of these.
+    sslcom.answer_timeout = PATIENCE;
     sslcom.first_page = 0;
     let microsoft = microsoft::Endpoints::new(vendors.entra().parse()?, vendors.graph().parse()?)?;
     Ok(VendorEndpoints { sslcom, statuses: sslcom::StatusTable::default(), microsoft: Some(microsoft) })
 }
 
-const CREATE_TIMEOUT: Duration = Duration::from_secs(3);
+/// With the simulators, which answer at once unless they are told to be slow.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// As in production, but in seconds where production waits for minutes: the simulators answer at once.
 fn deployment(base_url: &str) -> anyhow::Result<Deployment> {

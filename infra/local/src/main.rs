@@ -105,17 +105,33 @@ async fn serve_until_interrupted(file: File) -> anyhow::Result<ExitCode> {
 
 async fn after_restore(file: File) -> anyhow::Result<ExitCode> {
     log_to_stderr("info");
+    let mut all_compared = true;
     for (name, compared) in serve::after_restore(read(&file.config)?).await? {
+        let compared = match compared {
+            Ok(compared) => compared,
+            Err(problem) => {
+                all_compared = false;
+                say(&format!("{name}: not compared, so do it again: {problem}"));
+                continue;
+            }
+        };
+        all_compared &= compared.unread.is_empty();
         say(&format!(
             "{name}: {} open enrollments compared, {} orders found that the backup did not know, {} plans given up",
             compared.enrollments, compared.found, compared.abandoned
         ));
         for order in compared.unknown {
-            say(&format!("    look at order {order}: its enrollment is not in the backup"));
+            say(&format!("    look at order {order}: it belongs to no enrollment of the backup"));
+        }
+        for order in compared.used {
+            say(&format!("    look at order {order}: unused as far as the backup knows, it is used"));
+        }
+        for order in compared.unread {
+            say(&format!("    compare again: there was no time to read order {order}, which may be yours"));
         }
     }
     say("buying is stopped for every integration; take the switch off when you have looked");
-    Ok(ExitCode::SUCCESS)
+    Ok(if all_compared { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn check(file: &PathBuf) -> anyhow::Result<ExitCode> {

@@ -55,8 +55,9 @@ pub async fn start(config: Config, listener: TcpListener, clock: Clock) -> anyho
     Ok(Served { running, sign_in_link: format!("{base_url}/#ticket={ticket}"), base_url, access, flow })
 }
 
-/// Compares every integration's open enrollments with SSL.com's orders, after a backup was put back.
-pub async fn after_restore(config: Config) -> anyhow::Result<Vec<(String, Compared)>> {
+/// Compares every integration's open enrollments with SSL.com's orders, after a backup was put back. Answers by name what came of
+/// each: one that cannot be compared hinders no other.
+pub async fn after_restore(config: Config) -> anyhow::Result<Vec<(String, Result<Compared, Refusal>)>> {
     let clock: Clock = Arc::new(Timestamp::now);
     let platform = LocalPlatform::open(&config.data, clock.clone())?;
     let flow = Flow::new(platform, config.vendors, config.deployment, clock)?;
@@ -66,7 +67,7 @@ pub async fn after_restore(config: Config) -> anyhow::Result<Vec<(String, Compar
     loop {
         let page = flow.platform().store().integrations(after, 100).await?;
         for row in page.items {
-            let compared = after_restore::after_restore(&flow, row.id, &by).await?;
+            let compared = after_restore::after_restore(&flow, row.id, &by).await;
             all.push((row.settings.name, compared));
         }
         match page.next {

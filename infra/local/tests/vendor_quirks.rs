@@ -134,6 +134,15 @@ fn two_answers_to_one_question_are_refused_with_a_sentence() {
     assert!(said.contains("both say how SSL.com calls back: leave one of them out"), "{said}");
 }
 
+/// Twenty purchases of a batch may be without an answer; the rest waits for whoever resolves them.
+#[test]
+fn the_rest_of_a_batch_waits_for_a_person_while_too_many_of_its_purchases_have_no_answer() {
+    let lost = ["--vendor-quirk", "listing-html-500", "--fault", "sslcom.create=lose-answer"];
+    let run = run(&strings(&[&["--once", "--json", "--people", "25"], &lost[..]].concat()));
+    let waits = Waits("requested", "Approved", "too many purchases of this batch have no answer");
+    assert_eq!(judged(&run, waits), Ok(()));
+}
+
 #[test]
 fn random_combinations_end_as_their_parts_do() {
     let seeds = (1..=how_many()).map(|seed: u64| seed).collect();

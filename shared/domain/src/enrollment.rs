@@ -122,7 +122,7 @@ pub enum State {
     Blocked { cause: Blocked },
     /// The certificate is not what was asked for.
     Held { reasons: Vec<String> },
-    /// The CA will not issue on this order.
+    /// The CA will not issue on this order, or a person gave it up or revoked what came of it.
     Rejected { status: String },
     /// The order ended without a certificate.
     Expired { status: String },
@@ -154,7 +154,7 @@ impl fmt::Display for Blocked {
             Self::Funds { detail } => ("the SSL.com account has no funds", detail),
             Self::Product { detail } => ("SSL.com does not sell this product or duration", detail),
             Self::Entitlement { detail } => ("the SSL.com account may not order this", detail),
-            Self::Data { detail } => ("SSL.com refused the order's data", detail),
+            Self::Data { detail } => ("the order's data are not accepted", detail),
             Self::BatchStopped { detail } => ("the batch was stopped", detail),
         };
         if detail.is_empty() { f.write_str(what) } else { write!(f, "{what}: {detail}") }
@@ -263,9 +263,19 @@ impl Enrollment {
             if self.changed_at.duration_since(since) >= VALIDATION_PATIENCE)
     }
 
-    /// Whether money was spent for it, as far as anybody knows.
-    pub fn is_bought(&self) -> bool {
-        self.purchase.is_some()
+    /// Whether its certificate is this one and was revoked, which nothing takes back.
+    pub fn has_revoked(&self, serial: &str) -> bool {
+        self.ca == CaFacet::Revoked && self.certificate.as_ref().is_some_and(|certificate| certificate.serial == serial)
+    }
+
+    /// Whether its order may still be unused, and can leave it with nothing lost.
+    pub fn could_release(&self, reference: &str) -> bool {
+        let is_its_order = self.purchase.as_ref().is_some_and(|purchase| purchase.reference == reference);
+        let came_to_nothing = matches!(
+            self.state,
+            State::Failed { stage: Stage::Request | Stage::Validation, .. } | State::Rejected { .. }
+        );
+        is_its_order && came_to_nothing && self.certificate.is_none()
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
 pub enum Step {
     /// Place the order. Said only while nothing was begun in this attempt: whoever finds Buying looks up instead.
     Buy,
-    /// A purchase is under way; nobody else touches it before then.
+    /// A purchase is under way, or a key is kept for an import that a person may ask for: nobody touches it before then.
     WaitUntil(Timestamp),
     /// A purchase was begun and its answer is unknown.
     LookUp,
@@ -38,7 +38,10 @@ pub fn plan(enrollment: &Enrollment, now: Timestamp) -> Step {
         State::Bought => Step::SubmitRequest,
         State::Validating { .. } => Step::Check,
         State::Issued | State::Importing => Step::Import,
-        State::Imported { keep_key_until, .. } if *keep_key_until <= now && keeps_key(enrollment) => Step::DestroyKey,
+        State::Imported { keep_key_until, .. } if keeps_key(enrollment) => match now < *keep_key_until {
+            true => Step::WaitUntil(*keep_key_until),
+            false => Step::DestroyKey,
+        },
         State::Cancelled { .. } | State::Rejected { .. } | State::Expired { .. } if keeps_key(enrollment) => {
             Step::DestroyKey
         }

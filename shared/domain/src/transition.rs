@@ -80,9 +80,13 @@ pub fn apply(enrollment: &Enrollment, happened: &Happened) -> Result<Enrollment,
         return Ok(changed);
     }
     next.state = state_after(&mut next, happened).ok_or_else(|| refused(enrollment, happened))?;
-    if next.state.name() != enrollment.state.name() && !is_another_try(&happened.what) {
-        next.failures = 0;
+    let elsewhere = next.state.name() != enrollment.state.name() && !is_another_try(&happened.what);
+    if elsewhere {
         next.note = None;
+    }
+    // An answer, whatever it says, ends a row of failures to get one.
+    if elsewhere || matches!(happened.what, Event::StillValidating { .. }) {
+        next.failures = 0;
     }
     next.due_at = match (&next.state, &happened.what) {
         (State::Imported { keep_key_until, .. }, Event::Imported { .. }) => Some(*keep_key_until),
@@ -165,15 +169,17 @@ fn state_after(row: &mut Enrollment, happened: &Happened) -> Option<State> {
             State::Validating { since, checks: checks.saturating_add(1), status: status.clone() }
         }
         (State::Bought | State::Validating { .. }, Event::CertificateAccepted { certificate }) => {
+            if !row.has_revoked(&certificate.serial) {
+                row.ca = CaFacet::Active;
+            }
             row.certificate = Some(certificate.clone());
-            row.ca = CaFacet::Active;
             State::Issued
         }
         (
             State::Bought | State::Validating { .. } | State::Issued | State::Importing,
             Event::CertificateHeld { reasons },
         ) => State::Held { reasons: reasons.clone() },
-        (State::Held { .. }, Event::HoldAccepted { certificate, .. }) => {
+        (State::Held { .. }, Event::HoldAccepted { certificate, .. }) if !row.has_revoked(&certificate.serial) => {
             // Checked before and held since, so that it is the person's address that was accepted.
             let address_accepted = row.certificate.is_some();
             row.certificate = Some(Certificate { address_accepted, ..certificate.clone() });
@@ -254,14 +260,14 @@ fn purchase_found(
     }
 }
 
-/// The order of an enrollment whose request was never handed in leaves nothing behind it, so the enrollment ends with it.
+/// An order without a certificate leaves nothing behind it, so the enrollment is over with it. Whether the order is unused is
+/// asked of the CA before.
 fn order_released(row: &mut Enrollment, state: State, reference: &str, reason: &str) -> Option<State> {
     if let Some(place) = row.surplus.iter().position(|known| known == reference) {
         row.surplus.remove(place);
         return Some(state);
     }
-    let is_its_order = row.purchase.as_ref().is_some_and(|purchase| purchase.reference == reference);
-    if !is_its_order || !matches!(state, State::Failed { stage: Stage::Request, .. }) {
+    if !row.could_release(reference) {
         return None;
     }
     row.purchase = None;

@@ -8,14 +8,14 @@ use domain::{
     jobs::BatchJob,
     transition::{Actor, Event, Happened},
 };
-use ports::{ClaimChange, Commit, EnrollmentFilter, IntegrationStore, PlanFilter, Platform, PlatformError};
+use ports::{ClaimChange, Commit, IntegrationStore, PlanFilter, Platform, PlatformError};
 
 use crate::{
     Flow, Outcome, Refusal,
     assess_person::assessed,
     commit::{Written, event, once},
     connect::{audit, changed_meanwhile, needed_integration},
-    finish_batch::finish_batch,
+    finish_batch::{all_have_ended, finish_batch},
     plan_batch::{lease, price, send},
 };
 
@@ -46,7 +46,8 @@ pub async fn approve<P: Platform>(
     needed_batch(&rows, batch).await
 }
 
-/// Lets a stopped batch go on; what it blocked is requested again.
+/// Lets a batch go on that was stopped, that stands still, or of which something is blocked: what is blocked is requested
+/// again.
 pub async fn resume<P: Platform>(
     flow: &Flow<P>,
     id: IntegrationId,
@@ -55,35 +56,34 @@ pub async fn resume<P: Platform>(
 ) -> Result<Batch, Refusal> {
     let rows = flow.rows(id);
     let stopped = needed_batch(&rows, batch).await?;
-    if !matches!(stopped.status, BatchStatus::Stopped { .. }) {
-        return Err(Refusal::Conflict(format!("the batch is {}, not stopped", stopped.status.as_str())));
+    match stopped.status {
+        BatchStatus::Stopped { .. } if stopped.approved_by.is_none() => {
+            let sentence = "the batch was stopped before its plan was done, and nobody approved it; abandon it, and make a new one";
+            return Err(Refusal::Conflict(sentence.to_owned()));
+        }
+        BatchStatus::Stopped { .. } => {}
+        // Its message was lost, and it is too old for the sweep to see.
+        BatchStatus::Approving if stopped.due_at.is_none_or(|due| due <= flow.now()) => {}
+        BatchStatus::Running if may_go_on(&rows.counts(Some(batch)).await?) => {}
+        other => {
+            let sentence = format!("the batch is {}, not stopped, and nothing of it is blocked", other.as_str());
+            return Err(Refusal::Conflict(sentence));
+        }
     }
-    // Approving again is safe: who is past Planned is left alone. It also finishes an approval that was stopped half-way.
+    // Approving again is safe: who is past Planned is left alone, but for what is blocked. It also finishes an approval
+    // that was stopped half-way.
     let running = Batch { status: BatchStatus::Approving, cursor: None, due_at: lease(flow), ..stopped };
     if !rows.save_batch(&running).await? {
         return Err(changed_meanwhile());
     }
     rows.append_audit(&audit(flow, by, "batch.resumed", batch.to_string())).await?;
-    let mut after = None;
-    loop {
-        let blocked = EnrollmentFilter::BatchState(batch, StateName::Blocked);
-        let page = rows.enrollments(&blocked, after, CHUNK).await?;
-        for hint in page.items {
-            if let Some(row) = rows.enrollment(hint.id).await?
-                && matches!(row.state, State::Blocked { .. })
-            {
-                let now = flow.now();
-                let happened = Happened { at: now, by: by.clone(), what: Event::Unblocked, request_ids: Vec::new() };
-                once(&rows, &row, happened, |change| change.enrollment.due_at = Some(now)).await?;
-            }
-        }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => break,
-        }
-    }
     send(flow, BatchJob::Approve { integration: id, batch }).await?;
     needed_batch(&rows, batch).await
+}
+
+/// Somebody is blocked; or all have ended, and who ended the last was cut off before the batch was.
+fn may_go_on(counts: &[(StateName, u64)]) -> bool {
+    all_have_ended(counts) || counts.iter().any(|(state, count)| *state == StateName::Blocked && *count > 0)
 }
 
 /// Gives a plan up before it is approved.
@@ -95,7 +95,8 @@ pub async fn abandon<P: Platform>(
 ) -> Result<Batch, Refusal> {
     let rows = flow.rows(id);
     let plan = needed_batch(&rows, batch).await?;
-    if !matches!(plan.status, BatchStatus::Planning | BatchStatus::Ready) {
+    let stopped = matches!(plan.status, BatchStatus::Stopped { .. }) && plan.approved_by.is_none();
+    if !stopped && !matches!(plan.status, BatchStatus::Planning | BatchStatus::Ready) {
         return Err(Refusal::Conflict(format!(
             "the batch is {}; cancel its enrollments one by one",
             plan.status.as_str()
@@ -155,10 +156,14 @@ async fn approve_one<P: Platform, S: IntegrationStore>(
     let (Some(row), Some(integration)) = (rows.enrollment(id).await?, rows.integration().await?) else {
         return Ok(());
     };
+    let now = flow.now();
+    if let State::Blocked { .. } = row.state {
+        // The batch was resumed: an operator says that what blocked it is mended.
+        once(rows, &row, event(STEP, now, Event::Unblocked), |change| change.enrollment.due_at = Some(now)).await?;
+    }
     if row.state != State::Planned {
         return Ok(());
     }
-    let now = flow.now();
     let still = match rows.person(row.person).await? {
         Some(person) => assessed(flow, rows, &integration, batch, &person).await?,
         None => return Ok(()),

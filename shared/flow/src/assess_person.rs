@@ -70,7 +70,7 @@ async fn holder<S: IntegrationStore>(rows: &S, wanted: &Claim, now: Timestamp) -
         (State::Imported { .. }, Some(certificate)) if certificate.not_after > now => {
             ClaimHolder::Valid(id, certificate.not_after)
         }
-        (State::Imported { .. } | State::Rejected { .. } | State::Expired { .. }, _) => ClaimHolder::Ended(id),
+        _ if claim::may_be_replaced(&row) => ClaimHolder::Ended(id),
         _ => ClaimHolder::UnderWay(id),
     })
 }

@@ -18,9 +18,8 @@ use ports::{Attachment, IntegrationStore, Platform, PlatformError, Queue};
 use crate::{
     Flow, Outcome,
     ca_pace::{self, Call},
-    commit::{self, event, fact, once, postpone, scheduled},
+    commit::{self, event, fact, once, postpone, scheduled, wait_out},
     connect::ca_credentials,
-    place_order::wait_out,
 };
 
 const STEP: &str = "check_order";
@@ -70,9 +69,11 @@ struct Check<'a, P: Platform, S: IntegrationStore> {
 }
 
 impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
-    /// Decides by what the order holds and, only where it holds no certificate, by what its status says.
+    /// Decides by what the order holds and, only where it holds no certificate, by what its status says; but a certificate
+    /// that was revoked is handed out as before, and is not taken.
     async fn proceed(&self, row: Enrollment, order: sslcom::Order) -> Result<Outcome, PlatformError> {
-        if let Some(text) = order.certificates.as_deref()
+        if order.status.stage != sslcom::Stage::Revoked
+            && let Some(text) = order.certificates.as_deref()
             && let Some(outcome) = self.certificate(&row, text).await?
         {
             return Ok(outcome);
@@ -237,7 +238,9 @@ impl<P: Platform, S: IntegrationStore> Check<'_, P, S> {
         let bundle = match Bundle::parse(text.as_bytes()) {
             Ok(bundle) => bundle,
             Err(problem) => {
-                self.hold(row, vec![problem.to_string()], text.as_bytes().to_vec()).await?;
+                // The beginning shows a person what came; a row of a store has its limits.
+                let what_came = text.as_bytes().iter().copied().take(Bundle::LARGEST).collect();
+                self.hold(row, vec![problem.to_string()], what_came).await?;
                 return Ok(Some(Outcome::Done));
             }
         };
@@ -381,6 +384,9 @@ fn who_must_act(order: &sslcom::Order, row: &Enrollment) -> String {
         ),
         sslcom::Stage::Unknown => {
             "this status is not known here, so nothing is sent: look at the order in SSL.com's portal, and give the status a row in sslcom.status".to_owned()
+        }
+        sslcom::Stage::AwaitingCsr => {
+            "a request was handed in, but SSL.com still waits for one: look at the order in its portal; given up, the order can be released and used for somebody else".to_owned()
         }
         sslcom::Stage::Issued => "SSL.com says issued, but has not handed out the certificate yet".to_owned(),
         _ => "SSL.com is at work".to_owned(),

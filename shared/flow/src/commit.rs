@@ -67,6 +67,9 @@ pub(crate) async fn fact<S: IntegrationStore>(
         };
         let mut change = Change::new(&row, next, happened.clone(), Uuid::new_v4());
         dress(&mut change);
+        if says_nothing_new(&row, &change.enrollment) {
+            return Ok(Written::Yes(Box::new(row)));
+        }
         match rows.commit(change).await? {
             Commit::Done(after) => {
                 written(rows, &row, &after, &happened).await;
@@ -80,6 +83,12 @@ pub(crate) async fn fact<S: IntegrationStore>(
         }
     }
     Err(PlatformError::new("write a fact", "the row never stopped changing"))
+}
+
+/// Two runs may learn the same, such as two looks that find one order. Written again it would make the write of a step stale that
+/// goes on from the first, and cost that step a lease.
+fn says_nothing_new(row: &Enrollment, next: &Enrollment) -> bool {
+    *row == Enrollment { changed_at: row.changed_at, ..next.clone() }
 }
 
 /// What follows from a change that is stored. It cannot undo the change, so nothing here is an error of it.
@@ -137,6 +146,18 @@ pub(crate) async fn postpone<S: IntegrationStore>(
     );
     let what = Event::Postponed { until, note };
     once(rows, row, event(step, now, what), |_| {}).await.map(drop)
+}
+
+/// The vendor asked us to wait: the row waits with it, and nothing is written to its timeline.
+pub(crate) async fn wait_out<S: IntegrationStore>(
+    rows: &S,
+    row: &Enrollment,
+    until: Timestamp,
+) -> Result<(), PlatformError> {
+    if let Some(due) = row.due_at {
+        rows.move_due(row.id, due, until).await?;
+    }
+    Ok(())
 }
 
 /// As a step of this name, at this time.

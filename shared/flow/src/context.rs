@@ -122,7 +122,7 @@ impl<P: Platform> Flow<P> {
         let endpoints = |own| vendors.microsoft.clone().unwrap_or_else(|| microsoft::Endpoints::of(own));
         let (first, own) = CLOUDS[0];
         let entra = microsoft::Entra::new(endpoints(own))?.watched(watch("entra", &clock));
-        let graph = microsoft::Graph::new(endpoints(own))?.watched(watch("graph", &clock));
+        let graph = microsoft::Graph::beside(&entra, endpoints(own))?.watched(watch("graph", &clock));
         let mut clouds = BTreeMap::from([(first, MicrosoftClients { entra: entra.clone(), graph: graph.clone() })]);
         for (cloud, own) in &CLOUDS[1..] {
             let endpoints = endpoints(*own);

@@ -1,6 +1,6 @@
 //! A batch is done when every enrollment of it came to its end.
 
-use domain::{Batch, BatchId, batch::BatchStatus};
+use domain::{Batch, BatchId, batch::BatchStatus, enrollment::StateName};
 use ports::{IntegrationStore, PlatformError};
 
 /// Ends a running batch of which nothing is left to do. Asked whenever an enrollment ends: the last one to be written sees
@@ -10,8 +10,7 @@ pub(crate) async fn finish_batch<S: IntegrationStore>(rows: &S, batch: BatchId) 
     if row.status != BatchStatus::Running {
         return Ok(());
     }
-    let counts = rows.counts(Some(batch)).await?;
-    if counts.iter().any(|(state, count)| *count > 0 && !state.is_over()) {
+    if !all_have_ended(&rows.counts(Some(batch)).await?) {
         return Ok(());
     }
     // Refused: somebody stopped the batch or moved its due time; the sweep looks again.
@@ -19,4 +18,8 @@ pub(crate) async fn finish_batch<S: IntegrationStore>(rows: &S, batch: BatchId) 
         tracing::info!(batch = %batch, event = "batch.done", "batch {batch} is done");
     }
     Ok(())
+}
+
+pub(crate) fn all_have_ended(counts: &[(StateName, u64)]) -> bool {
+    counts.iter().all(|(state, count)| *count == 0 || state.is_over())
 }

@@ -126,6 +126,17 @@ pub(crate) fn sentence(error: &microsoft::Error) -> String {
     }
 }
 
+/// How long the message of a step that no row waits for is held back. A token that is refused as soon as it was given is not
+/// asked for without end, and a queue holds nothing back for longer than 15 minutes.
+pub(crate) fn message_waits<P: Platform>(flow: &Flow<P>, trouble: &Trouble) -> SignedDuration {
+    let told = match trouble {
+        Trouble::Wait { until, .. } => until.duration_since(flow.now()),
+        Trouble::Unclear { .. } | Trouble::Refused { .. } => SignedDuration::ZERO,
+    };
+    let wait = if told.is_positive() { told } else { flow.deployment.retry_after };
+    wait.clamp(SignedDuration::ZERO, SignedDuration::from_mins(15))
+}
+
 /// Other workers of this integration stop calling the vendor too.
 pub(crate) async fn pause_if_told<S: IntegrationStore>(
     rows: &S,

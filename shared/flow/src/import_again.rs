@@ -2,28 +2,22 @@
 //! everybody. One wrong letter in the key's name makes every record dead, and Intune does not tell.
 
 use domain::{
-    BatchId, Enrollment, EnrollmentId, IntegrationId,
-    enrollment::StateName,
+    BatchId, Enrollment, IntegrationId,
+    enrollment::{KeyFacet, StateName},
     transition::{Actor, Event, Happened},
 };
 use ports::{EnrollmentFilter, IntegrationStore, Platform};
 
 use crate::{
-    Flow, Refusal,
+    Decision, Flow, Refusal,
     approve_batch::needed_batch,
     commit::once,
     connect::{audit, needed_integration},
-    resolve::release,
 };
 
 /// Imported → Issued, of one.
-pub async fn one<P: Platform>(
-    flow: &Flow<P>,
-    id: IntegrationId,
-    enrollment: EnrollmentId,
-    by: &Actor,
-) -> Result<Enrollment, Refusal> {
-    release(flow, id, enrollment, Event::ImportRequestedAgain, by, "enrollment.import_requested").await
+pub async fn one<P: Platform>(decision: Decision<'_, P>) -> Result<Enrollment, Refusal> {
+    decision.go_on(Event::ImportRequestedAgain, "enrollment.import_requested").await
 }
 
 /// What one call did.
@@ -65,9 +59,10 @@ pub async fn many<P: Platform>(
         };
         let now = flow.now();
         let happened = Happened { at: now, by: by.clone(), what: Event::ImportRequestedAgain, request_ids: Vec::new() };
-        match once(&rows, &row, happened, |change| change.enrollment.due_at = Some(now)).await?.row() {
-            Some(_) => part.requested += 1,
-            None => part.without_key += 1,
+        if row.key == KeyFacet::Destroyed {
+            part.without_key += 1;
+        } else if once(&rows, &row, happened, |change| change.enrollment.due_at = Some(now)).await?.row().is_some() {
+            part.requested += 1;
         }
     }
     let mut entry = audit(flow, by, "enrollments.import_requested", subject);

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::{
     Flow, Outcome, Refusal,
     connect::{audit, needed_integration},
-    graph_access::{Trouble, app_token, forget_token, pause_if_told, trouble},
+    graph_access::{Trouble, app_token, forget_token, message_waits, pause_if_told, trouble},
     plan_batch::lease,
 };
 
@@ -121,23 +121,15 @@ async fn try_again<P: Platform, S: IntegrationStore>(
 ) -> Result<Outcome, PlatformError> {
     let now = flow.now();
     pause_if_told(rows, Vendor::Directory, trouble, now).await?;
-    let wait = match trouble {
-        Trouble::Wait { until, .. } => until.duration_since(now),
-        _ => flow.deployment.retry_after,
-    };
+    let wait = message_waits(flow, trouble);
     cursor.problem = Some(trouble.sentence().to_owned());
     // The message waits so long; the sweep must not be quicker.
-    cursor.due_at =
-        lease(flow).and_then(|lease| lease.checked_add(wait.clamp(SignedDuration::ZERO, LONGEST_DELAY)).ok());
+    cursor.due_at = lease(flow).and_then(|lease| lease.checked_add(wait).ok());
     if rows.save_directory_cursor(&cursor).await? {
-        let wait = wait.clamp(SignedDuration::ZERO, LONGEST_DELAY);
         flow.platform.queue().send(vec![Job::ImportPeople(job)], wait.unsigned_abs()).await?;
     }
     Ok(Outcome::Later)
 }
-
-/// What a queue can hold a message back for.
-const LONGEST_DELAY: SignedDuration = SignedDuration::from_mins(15);
 
 struct Run<'a, P: Platform, S: IntegrationStore> {
     flow: &'a Flow<P>,

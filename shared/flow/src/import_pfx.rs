@@ -5,7 +5,7 @@
 
 use domain::{
     Enrollment, Integration, Purpose,
-    enrollment::{IntuneFacet, Stage, State},
+    enrollment::{CaFacet, IntuneFacet, Stage, State},
     jobs::ImportPfx,
     keys::SealingPadding,
     step::{self, Step},
@@ -20,11 +20,10 @@ use uuid::Uuid;
 
 use crate::{
     Flow, Outcome,
-    commit::{self, event, fact, once, postpone, scheduled},
+    commit::{self, event, fact, once, postpone, scheduled, wait_out},
     graph_access::{Trouble, app_token, forget_token, pause_if_told, trouble},
     import_people::primary_address,
     keys,
-    place_order::wait_out,
 };
 
 const STEP: &str = "import_pfx";
@@ -40,6 +39,10 @@ pub async fn import_pfx<P: Platform>(flow: &Flow<P>, job: ImportPfx) -> Result<O
         Step::DestroyKey => return destroy_key(flow, &rows, &row).await,
         Step::Import => {}
         _ => return Ok(Outcome::Done),
+    }
+    if row.ca == CaFacet::Revoked {
+        let cause = "the certificate was revoked; give the enrollment up, then enroll the person again";
+        return fail(flow, &rows, &row, cause).await;
     }
     if let Some(until) = rows.paused_until(Vendor::Intune).await?
         && until > flow.now()
@@ -84,9 +87,8 @@ impl<P: Platform, S: IntegrationStore> Import<'_, P, S> {
             return Ok(Outcome::Done);
         }
         let Some(material) = self.material(&row).await? else {
-            return self
-                .fail(&row, "the sealed key or the certificate is no longer stored; enroll the person again")
-                .await;
+            let cause = "the sealed key or the certificate is no longer stored; enroll the person again";
+            return fail(self.flow, self.rows, &row, cause).await;
         };
         let id = RecordId::new(row.person.0, &material.chain.leaf().thumbprint().to_string())
             .map_err(|problem| PlatformError::new("name an Intune record", problem))?;
@@ -137,7 +139,7 @@ impl<P: Platform, S: IntegrationStore> Import<'_, P, S> {
                             "Intune refused the record without a reason; most often the person has no Intune licence ({})",
                             refusal.request_ids
                         );
-                        self.fail(&row, &cause).await
+                        fail(self.flow, self.rows, &row, &cause).await
                     }
                     Err(error) => self.not_written(row, record, error).await,
                 }
@@ -254,12 +256,17 @@ impl<P: Platform, S: IntegrationStore> Import<'_, P, S> {
         let trouble = trouble(self.flow, error);
         not_reached(self.flow, self.rows, row, &trouble).await
     }
+}
 
-    async fn fail(&self, row: &Enrollment, cause: &str) -> Result<Outcome, PlatformError> {
-        let failed = Event::StageFailed { stage: Stage::Import, cause: cause.to_owned() };
-        once(self.rows, row, event(STEP, self.flow.now(), failed), |_| {}).await?;
-        Ok(Outcome::Done)
-    }
+async fn fail<P: Platform, S: IntegrationStore>(
+    flow: &Flow<P>,
+    rows: &S,
+    row: &Enrollment,
+    cause: &str,
+) -> Result<Outcome, PlatformError> {
+    let failed = Event::StageFailed { stage: Stage::Import, cause: cause.to_owned() };
+    once(rows, row, event(STEP, flow.now(), failed), |_| {}).await?;
+    Ok(Outcome::Done)
 }
 
 /// The record to be: its id, computed beforehand, whose it is, and what it is made of.

@@ -1,7 +1,7 @@
 //! Finds purchases whose answer was lost. SSL.com documents no idempotency key, so the order is looked for by our own
 //! number; one listing answers for every open purchase of an integration.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{collections::HashMap, time::Duration};
 
 use domain::{
     Enrollment, IntegrationId,
@@ -10,13 +10,17 @@ use domain::{
     transition::Event,
 };
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use ports::{EnrollmentFilter, IntegrationStore, Platform, PlatformError, Vendor};
+use ports::{IntegrationStore, Platform, PlatformError};
 
 use crate::{
     Flow, Outcome,
-    commit::{event, once, postpone, scheduled},
+    brakes::brake_on_amount,
+    ca_pace,
+    commit::{event, once, postpone, scheduled, wait_out},
     connect::ca_credentials,
-    place_order::{Found, bought, brake_on_amount, paid},
+    every_enrollment::every_enrollment_in,
+    order_list::{Listed, OrderList, strays},
+    place_order::{Found, bought, paid},
 };
 
 const STEP: &str = "look_up";
@@ -31,12 +35,11 @@ pub async fn look_up<P: Platform>(flow: &Flow<P>, integration: IntegrationId) ->
     let Some(credentials) = ca_credentials(flow, integration).await? else {
         return unfound(flow, &rows, &open, &[], "the SSL.com credentials are missing").await;
     };
-    if let Some(until) = rows.paused_until(Vendor::CertificateAuthority).await?
-        && until > flow.now()
-    {
-        return unfound(flow, &rows, &open, &[], "SSL.com asked us to wait").await;
+    if let Some(until) = ca_pace::paused(flow, &rows).await? {
+        return not_looked_for(&rows, &open, until).await;
     }
-    let Listed { orders: listing, cut_short } = list_since(flow, &credentials, first_day(&open)).await;
+    let mut sslcom = OrderList::new(flow, integration, &credentials, WITHIN);
+    let Listed { orders: listing, cut_short } = sslcom.since(first_day(&open)).await?;
     let mut by_number: HashMap<&str, Vec<&sslcom::OrderSummary>> = HashMap::new();
     for order in &listing {
         if let Some(number) = order.external_order_number.as_deref() {
@@ -59,10 +62,9 @@ pub async fn look_up<P: Platform>(flow: &Flow<P>, integration: IntegrationId) ->
         return Ok(Outcome::Done);
     }
     // The listing may not show our numbers. Each order that nobody owns is then asked for by itself.
-    let strays = strays(&rows, &listing).await?;
     let mut candidates = Vec::new();
-    for stray in strays {
-        match flow.ca.retrieve(&credentials, &stray.order_ref).await {
+    for stray in strays(&rows, &listing).await? {
+        match sslcom.order(&stray.order_ref).await? {
             Ok(order) => {
                 let owner = order
                     .external_order_number
@@ -82,6 +84,11 @@ pub async fn look_up<P: Platform>(flow: &Flow<P>, integration: IntegrationId) ->
             Err(_) => candidates.push(stray),
         }
     }
+    if cut_short.is_some()
+        && let Some(until) = ca_pace::paused(flow, &rows).await?
+    {
+        return not_looked_for(&rows, &missing, until).await;
+    }
     let note = cut_short.as_deref().unwrap_or("the order was not found yet");
     unfound(flow, &rows, &missing, &candidates, note).await
 }
@@ -93,24 +100,18 @@ async fn open_purchases<P: Platform, S: IntegrationStore>(
 ) -> Result<Vec<Enrollment>, PlatformError> {
     let now = flow.now();
     let mut open = Vec::new();
-    let mut after = None;
-    loop {
-        let page = rows.enrollments(&EnrollmentFilter::State(StateName::Buying), after, PAGE).await?;
-        for hint in page.items {
-            if let Some(row) = rows.enrollment(hint.id).await?
-                && step::plan(&row, now) == Step::LookUp
-            {
-                open.push(row);
-            }
-        }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(open),
+    for hint in every_enrollment_in(rows, &[StateName::Buying]).await? {
+        if let Some(row) = rows.enrollment(hint.id).await?
+            && step::plan(&row, now) == Step::LookUp
+        {
+            open.push(row);
         }
     }
+    Ok(open)
 }
 
-const PAGE: usize = 200;
+/// A job has five minutes on AWS, and writes down what it found in the last of them.
+const WITHIN: Duration = Duration::from_mins(4);
 
 /// The day before the earliest purchase: the CA's clock and time zone are its own.
 fn first_day(open: &[Enrollment]) -> Date {
@@ -122,93 +123,6 @@ fn first_day(open: &[Enrollment]) -> Date {
     let day = earliest.to_zoned(TimeZone::UTC).date();
     day.yesterday().unwrap_or(day)
 }
-
-/// The orders that could be read. An order is found in any part of a listing; that there is none shows only the whole.
-pub(crate) struct Listed {
-    pub(crate) orders: Vec<sslcom::OrderSummary>,
-    /// Why the rest could not be read.
-    pub(crate) cut_short: Option<String>,
-}
-
-/// Every order since that day: used ones and, by the filter that SSL.com has for them, paid ones that wait for their
-/// request. A purchase whose answer was lost is one of the latter, and whether the plain listing shows those is not
-/// documented.
-pub(crate) async fn list_since<P: Platform>(flow: &Flow<P>, credentials: &sslcom::Credentials, start: Date) -> Listed {
-    let mut orders = BTreeMap::new();
-    let mut cut_short = None;
-    for vouchers_only in [false, true] {
-        let listed = list_pages(flow, credentials, Some(start), vouchers_only).await;
-        cut_short = cut_short.or(listed.cut_short);
-        for order in listed.orders {
-            let known: &mut sslcom::OrderSummary =
-                orders.entry(order.order_ref.clone()).or_insert_with(|| order.clone());
-            // Either listing may show what the other leaves out.
-            known.external_order_number = known.external_order_number.take().or(order.external_order_number);
-        }
-    }
-    Listed { orders: orders.into_values().collect(), cut_short }
-}
-
-/// All pages of one listing: until one is empty or shows nothing new. Where pages are said to count from 0 the server
-/// may still count from 1, so the end is not told by a short page, and a refusal of page 0 is no end.
-pub(crate) async fn list_pages<P: Platform>(
-    flow: &Flow<P>,
-    credentials: &sslcom::Credentials,
-    start: Option<Date>,
-    vouchers_only: bool,
-) -> Listed {
-    let mut seen = HashSet::new();
-    let mut orders = Vec::new();
-    for page in 0..MOST_PAGES {
-        let query = sslcom::ListQuery { page, per_page: PER_PAGE, start, end: None, search: None, vouchers_only };
-        let listing = match flow.ca.list(credentials, &query).await {
-            Ok(listing) if listing.unreadable == 0 => listing,
-            Ok(listing) => {
-                orders.extend(listing.orders);
-                return cut_short(orders, format!("{} rows of the listing cannot be read", listing.unreadable));
-            }
-            Err(sslcom::Error::Refused { cause, .. })
-                if page == 0 && flow.ca.first_page() == 0 && cause != sslcom::RefusalCause::Credentials =>
-            {
-                continue;
-            }
-            Err(error) => return cut_short(orders, error.to_string()),
-        };
-        let fresh: Vec<_> = listing.orders.into_iter().filter(|order| seen.insert(order.order_ref.clone())).collect();
-        if fresh.is_empty() && page > 1 {
-            return Listed { orders, cut_short: None };
-        }
-        orders.extend(fresh);
-    }
-    cut_short(orders, format!("the listing has more than {MOST_PAGES} pages"))
-}
-
-fn cut_short(orders: Vec<sslcom::OrderSummary>, problem: String) -> Listed {
-    Listed { orders, cut_short: Some(problem) }
-}
-
-const PER_PAGE: u32 = 100;
-const MOST_PAGES: u32 = 1_000;
-
-/// Orders that show no number of their caller and belong to no enrollment.
-pub(crate) async fn strays<S: IntegrationStore>(
-    rows: &S,
-    listing: &[sslcom::OrderSummary],
-) -> Result<Vec<sslcom::OrderSummary>, PlatformError> {
-    let mut strays = Vec::new();
-    for order in listing.iter().filter(|order| order.external_order_number.is_none()) {
-        if rows.order_owner(order.order_ref.as_str()).await?.is_none() {
-            strays.push(order.clone());
-        }
-        if strays.len() == MOST_STRAYS {
-            break;
-        }
-    }
-    Ok(strays)
-}
-
-/// More than this many unattached orders are not asked for one by one in a single look-up.
-const MOST_STRAYS: usize = 200;
 
 async fn found<P: Platform, S: IntegrationStore>(
     flow: &Flow<P>,
@@ -224,6 +138,18 @@ async fn found<P: Platform, S: IntegrationStore>(
         brake_on_amount(rows, row.batch, row.product.price, amount).await?;
     }
     Ok(())
+}
+
+/// SSL.com asked to wait. Whom nobody could look for is not missing, however long ago the purchase was begun.
+async fn not_looked_for<S: IntegrationStore>(
+    rows: &S,
+    open: &[Enrollment],
+    until: Timestamp,
+) -> Result<Outcome, PlatformError> {
+    for row in open {
+        wait_out(rows, row, until).await?;
+    }
+    Ok(Outcome::Later)
 }
 
 /// Each row waits for the next look-up, or becomes Unsure when the quiet time is over.

@@ -4,26 +4,26 @@
 //! only within the purchase window. Whoever finds Buying looks the order up instead ([`crate::look_up`]).
 
 use domain::{
-    Batch, Enrollment, EnrollmentId, Integration, IntegrationId, Money,
-    batch::BatchStatus,
+    Enrollment, EnrollmentId, Integration, IntegrationId, Money,
     enrollment::{Blocked, State, StateName},
     jobs::{CheckOrder, Job},
     step::{self, Step},
     transition::{Event, LEASE},
 };
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use ports::{Attachment, Commit, Counter, IntegrationStore, Platform, PlatformError, Queue};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use ports::{Attachment, Commit, Counter, IntegrationStore, Platform, PlatformError, Queue, Vendor};
 
 use crate::{
     Flow, Outcome,
-    ca_pace::{self, Call},
+    brakes::{self, brake_on_amount, stop_batch},
+    ca_pace,
     commit::{self, Written, event, fact, once, postpone, scheduled},
     connect::{ca_credentials, credentials_changed},
     keys,
     order_callback::Hook,
 };
 
-const STEP: &str = "place_order";
+pub(crate) const STEP: &str = "place_order";
 
 /// Buys the certificate of one enrollment, if that is still what comes next.
 pub async fn place_order<P: Platform>(
@@ -41,21 +41,20 @@ pub async fn place_order<P: Platform>(
     if row.voucher.is_some() {
         return use_voucher(flow, &rows, &row).await;
     }
-    let Some(go) = brakes_released(flow, &rows, &row).await? else {
+    let Some(owner) = brakes::released(flow, &rows, &row).await? else {
         return Ok(Outcome::Later);
     };
     let Some(credentials) = ca_credentials(flow, integration).await? else {
-        let until = flow.now() + WAIT_FOR_OPERATOR;
-        postpone(&rows, &row, STEP, flow.now(), until, "the SSL.com credentials are missing").await?;
+        brakes::wait_for_operator(flow, &rows, &row, "the SSL.com credentials are missing").await?;
         return Ok(Outcome::Later);
     };
-    let Some((row, hook)) = write_before_buying(flow, &rows, &row, &go.integration).await? else {
+    let Some((row, hook)) = write_before_buying(flow, &rows, &row, &owner).await? else {
         return Ok(Outcome::Later);
     };
 
     // Somebody else may have been told to wait meanwhile. An order that is refused for that would have to be looked up.
     if matches!(ca_pace::paused(flow, &rows).await, Ok(Some(_))) {
-        never_sent(flow, &rows, row, "SSL.com asked us to wait").await?;
+        never_sent(flow, &rows, row, "SSL.com asked us to wait, or could not be reached just now").await?;
         return Ok(Outcome::Later);
     }
     // The switch is read once more, as late as possible: making the key took a while. Where it cannot be read nothing is
@@ -101,48 +100,6 @@ async fn use_voucher<P: Platform, S: IntegrationStore>(
     Ok(Outcome::Done)
 }
 
-/// What the brakes let through.
-struct Go {
-    integration: Integration,
-}
-
-/// Reads every brake before an order: the switches, the batch, the pause that the CA asked for.
-async fn brakes_released<P: Platform, S: IntegrationStore>(
-    flow: &Flow<P>,
-    rows: &S,
-    row: &Enrollment,
-) -> Result<Option<Go>, PlatformError> {
-    let now = flow.now();
-    let (Some(integration), Some(batch)) = (rows.integration().await?, rows.batch(row.batch).await?) else {
-        return Ok(None);
-    };
-    if flow.deployment.stop_buying || integration.settings.stop_buying {
-        postpone(rows, row, STEP, now, now + WAIT_FOR_OPERATOR, "buying is stopped").await?;
-        return Ok(None);
-    }
-    if !batch.status.may_buy() {
-        let detail = match &batch.status {
-            BatchStatus::Stopped { reason } => reason.clone(),
-            other => format!("the batch is {}", other.as_str()),
-        };
-        let cause = Blocked::BatchStopped { detail };
-        once(rows, row, event(STEP, now, Event::PurchaseRefused { cause }), |_| {}).await?;
-        return Ok(None);
-    }
-    if let Some(until) = ca_pace::wait(flow, rows, row.integration, Call::Purchase).await? {
-        wait_out(rows, row, until).await?;
-        return Ok(None);
-    }
-    let counts = rows.counts(Some(row.batch)).await?;
-    let unanswered = counts.iter().filter(|(state, _)| matches!(state, StateName::Buying | StateName::Unsure));
-    if unanswered.map(|(_, count)| count).sum::<u64>() >= flow.deployment.unanswered_allowed {
-        let note = "too many purchases of this batch have no answer; they are looked up, or resolved, first";
-        postpone(rows, row, STEP, now, commit::back_off(row, flow.deployment.retry_after, now), note).await?;
-        return Ok(None);
-    }
-    Ok(Some(Go { integration }))
-}
-
 /// Makes the key, seals it, and takes the right to buy. `None`: another run has it, or a limit says no.
 pub(crate) async fn write_before_buying<P: Platform, S: IntegrationStore>(
     flow: &Flow<P>,
@@ -175,10 +132,7 @@ pub(crate) async fn write_before_buying<P: Platform, S: IntegrationStore>(
     match written {
         Written::Yes(row) => Ok(Some((*row, hook))),
         Written::Refused(Commit::LimitReached) => {
-            let tomorrow = today.tomorrow().ok().and_then(|day| day.to_zoned(TimeZone::UTC).ok());
-            let until = tomorrow.map_or(now + WAIT_FOR_OPERATOR, |midnight| midnight.timestamp());
-            let note = format!("the limit of {limit} orders a day is reached");
-            postpone(rows, row, STEP, now, until, note).await?;
+            brakes::wait_for_tomorrow(flow, rows, row, today, limit).await?;
             Ok(None)
         }
         Written::No | Written::Refused(_) => Ok(None),
@@ -248,6 +202,9 @@ async fn settle<P: Platform, S: IntegrationStore>(
             Ok(Outcome::Done)
         }
         Err(error @ (sslcom::Error::NotSent { .. } | sslcom::Error::Configuration { .. })) => {
+            // Whoever comes next would not reach it either, and has a key to make first.
+            let until = now.saturating_add(flow.deployment.retry_after).unwrap_or(Timestamp::MAX);
+            rows.pause(Vendor::CertificateAuthority, until).await?;
             never_sent(flow, rows, row, &error.to_string()).await?;
             Ok(Outcome::Later)
         }
@@ -272,26 +229,6 @@ pub(crate) fn paid(amount: Option<&sslcom::Amount>) -> Option<Money> {
     amount.and_then(|amount| amount.cents).map(Money)
 }
 
-/// An amount that is not the price stops the batch after that order, in whatever way the order was heard of.
-pub(crate) async fn brake_on_amount<S: IntegrationStore>(
-    rows: &S,
-    batch: domain::BatchId,
-    price: Money,
-    amount: Option<&sslcom::Amount>,
-) -> Result<(), PlatformError> {
-    match amount.filter(|amount| !is_as_planned(amount, price)) {
-        Some(amount) => {
-            stop_batch(rows, batch, format!("SSL.com took {} for an order planned at {price}", amount.text)).await
-        }
-        None => Ok(()),
-    }
-}
-
-/// An amount that cannot be read proves nothing; one that can must be the price.
-fn is_as_planned(amount: &sslcom::Amount, price: Money) -> bool {
-    amount.cents.is_none() || paid(Some(amount)) == Some(price)
-}
-
 /// An order that was placed, and what was paid for it as far as that is certain.
 pub(crate) struct Found {
     pub(crate) attempt: u32,
@@ -311,21 +248,27 @@ pub(crate) async fn bought<P: Platform, S: IntegrationStore>(
 ) -> Result<Written, PlatformError> {
     let Found { attempt, reference, paid, due_at } = found;
     let found = Event::PurchaseFound { attempt, reference: reference.clone(), paid };
-    let id = row.id;
+    let (id, integration) = (row.id, row.integration);
     let written = fact(rows, row, event(step, flow.now(), found), |change| {
         change.references = vec![reference.clone()];
-        change.enrollment.due_at = change.enrollment.due_at.map(|_| due_at);
+        // A row that only learns of a surplus order stays due when it was.
+        if change.enrollment.state == State::Bought && change.before != StateName::Bought {
+            change.enrollment.due_at = Some(due_at);
+        }
     })
     .await?;
     match &written {
         Written::Yes(row) if row.surplus.contains(&reference) => {
             tracing::error!(
-                enrollment = %id, integration = %row.integration, event = "order.surplus",
+                enrollment = %id, %integration, event = "order.surplus",
                 "a second order was paid for enrollment {id}"
             );
         }
         Written::Refused(_) => {
-            tracing::error!(enrollment = %id, event = "order.taken", "the order that enrollment {id} got belongs to another");
+            tracing::error!(
+                enrollment = %id, %integration, event = "order.taken",
+                "the order that enrollment {id} got belongs to another"
+            );
         }
         Written::Yes(_) | Written::No => {}
     }
@@ -344,7 +287,8 @@ async fn refused<P: Platform, S: IntegrationStore>(
     let blocked = match cause {
         Cause::Funds => Blocked::Funds { detail },
         Cause::Product => Blocked::Product { detail },
-        Cause::Entitlement | Cause::Credentials => Blocked::Entitlement { detail },
+        Cause::Entitlement => Blocked::Entitlement { detail },
+        Cause::Credentials => Blocked::Entitlement { detail: format!("its credentials are refused ({detail})") },
         Cause::CsrAlreadySubmitted | Cause::Data | Cause::NotFound | Cause::Other => Blocked::Data { detail },
     };
     // What is wrong with the account is wrong for the whole batch; each further order would only be refused too.
@@ -364,11 +308,21 @@ async fn never_sent<P: Platform, S: IntegrationStore>(
     note: &str,
 ) -> Result<(), PlatformError> {
     let now = flow.now();
-    if let Some(row) = fact(rows, row, event(STEP, now, Event::NeverSent), |_| {}).await?.row() {
+    let counted = counted_on(&row);
+    let taken_back = fact(rows, row, event(STEP, now, Event::NeverSent), |change| change.uncount = counted);
+    if let Some(row) = taken_back.await?.row() {
         let until = commit::back_off(&row, flow.deployment.retry_after, now);
         postpone(rows, &row, STEP, now, until, note).await?;
     }
     Ok(())
+}
+
+/// The day whose limit this purchase counts for.
+pub(crate) fn counted_on(row: &Enrollment) -> Option<Date> {
+    match row.state {
+        State::Buying { since, .. } => Some(since.to_zoned(TimeZone::UTC).date()),
+        _ => None,
+    }
 }
 
 async fn unclear<P: Platform, S: IntegrationStore>(
@@ -386,38 +340,3 @@ async fn unclear<P: Platform, S: IntegrationStore>(
     .await?;
     Ok(Outcome::Later)
 }
-
-/// No further order of the batch is placed. What is paid is finished.
-pub(crate) async fn stop_batch<S: IntegrationStore>(
-    rows: &S,
-    batch: domain::BatchId,
-    reason: String,
-) -> Result<(), PlatformError> {
-    tracing::warn!(batch = %batch, event = "batch.stopped", "batch {batch} was stopped: {reason}");
-    for _ in 0..8 {
-        let Some(row) = rows.batch(batch).await? else { return Ok(()) };
-        if !row.status.may_buy() {
-            return Ok(());
-        }
-        let stopped = Batch { status: BatchStatus::Stopped { reason: reason.clone() }, ..row };
-        if rows.save_batch(&stopped).await? {
-            return Ok(());
-        }
-    }
-    Err(PlatformError::new("stop a batch", "the batch never stopped changing"))
-}
-
-/// The vendor asked us to wait: the row waits with it, and nothing is written to its timeline.
-pub(crate) async fn wait_out<S: IntegrationStore>(
-    rows: &S,
-    row: &Enrollment,
-    until: Timestamp,
-) -> Result<(), PlatformError> {
-    if let Some(due) = row.due_at {
-        rows.move_due(row.id, due, until).await?;
-    }
-    Ok(())
-}
-
-/// How long something that an operator has to change is left alone.
-const WAIT_FOR_OPERATOR: SignedDuration = SignedDuration::from_mins(5);

@@ -9,16 +9,17 @@ use domain::{
     jobs::{BatchJob, Job},
     transition::{Actor, LEASE},
 };
+use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use microsoft::graph::{IntendedPurpose, Start, UserPfxRecord};
-use ports::{IntegrationStore, IntuneRecord, PeopleFilter, PlanFilter, Platform, PlatformError, Queue};
+use ports::{IntegrationStore, IntuneRecord, PeopleFilter, PlanFilter, Platform, PlatformError, Queue, Vendor};
 use uuid::Uuid;
 
 use crate::{
     FieldProblem, Flow, Outcome, Refusal,
     assess_person::{assessed, enrollment},
     connect::{audit, needed_integration},
-    graph_access::{Trouble, app_token, trouble},
+    graph_access::{Trouble, app_token, forget_token, message_waits, pause_if_told, trouble},
 };
 
 /// Whom, what and for which purpose.
@@ -89,12 +90,10 @@ pub async fn request<P: Platform>(
         if let Some((problem, fix)) = problem {
             return Err(Refusal::Invalid(vec![FieldProblem::new("people", problem, fix)]));
         }
-        for person in &people {
-            if rows.person(*person).await?.is_none() {
-                let problem = format!("{person} was not imported");
-                let fix = "import the directory first, or correct the id";
-                return Err(Refusal::Invalid(vec![FieldProblem::new("people", problem, fix)]));
-            }
+        if let Some(person) = not_imported(&rows, &people).await? {
+            let problem = format!("{person} was not imported");
+            let fix = "import the directory first, or correct the id";
+            return Err(Refusal::Invalid(vec![FieldProblem::new("people", problem, fix)]));
         }
     }
     let by_name = match by {
@@ -123,6 +122,24 @@ pub async fn request<P: Platform>(
     send(flow, BatchJob::Plan { integration: id, batch: batch.id }).await?;
     rows.batch(batch.id).await?.ok_or(Refusal::NotFound("batch"))
 }
+
+/// The first of them whom the directory did not show.
+async fn not_imported<S: IntegrationStore>(rows: &S, people: &[PersonId]) -> Result<Option<PersonId>, PlatformError> {
+    let looks = stream::iter(people.to_vec()).map(|person| {
+        let rows = rows.clone();
+        async move { Ok((person, rows.person(person).await?.is_none())) }
+    });
+    let mut looks = looks.buffered(READ_AT_ONCE);
+    while let Some(look) = looks.next().await {
+        if let (person, true) = look? {
+            return Ok(Some(person));
+        }
+    }
+    Ok(None)
+}
+
+/// An operator waits for 10,000 reads, which in turn would take a minute on DynamoDB.
+const READ_AT_ONCE: usize = 32;
 
 /// The price of a product for a duration, today.
 pub(crate) fn price<P: Platform>(flow: &Flow<P>, code: u32, days: u16) -> Result<Money, FieldProblem> {
@@ -176,7 +193,7 @@ pub async fn plan<P: Platform>(flow: &Flow<P>, id: IntegrationId, batch: BatchId
                     batch.status = BatchStatus::Stopped { reason: sentence };
                     batch.cursor = None;
                 }
-                Err(trouble) => return try_again(flow, id, batch.id, &trouble).await,
+                Err(trouble) => return try_again(flow, &rows, batch, &trouble).await,
             },
             Some(after) => plan_chunk(flow, &rows, &integration, &mut batch, after).await?,
         }
@@ -190,20 +207,22 @@ pub async fn plan<P: Platform>(flow: &Flow<P>, id: IntegrationId, batch: BatchId
     Ok(Outcome::Later)
 }
 
-async fn try_again<P: Platform>(
+/// The message waits instead of a row, and the sweep is not quicker than it.
+async fn try_again<P: Platform, S: IntegrationStore>(
     flow: &Flow<P>,
-    integration: IntegrationId,
-    batch: BatchId,
+    rows: &S,
+    mut batch: Batch,
     trouble: &Trouble,
 ) -> Result<Outcome, PlatformError> {
-    tracing::warn!(batch = %batch, event = "plan.waits", "batch {batch} waits: {}", trouble.sentence());
-    let now = flow.now();
-    let wait = match trouble {
-        Trouble::Wait { until, .. } => until.duration_since(now),
-        _ => flow.deployment.retry_after,
-    };
-    let wait = wait.clamp(jiff::SignedDuration::ZERO, jiff::SignedDuration::from_mins(15));
-    flow.platform.queue().send(vec![Job::Batch(BatchJob::Plan { integration, batch })], wait.unsigned_abs()).await?;
+    let (id, integration) = (batch.id, batch.integration);
+    tracing::warn!(batch = %id, event = "plan.waits", "batch {id} waits: {}", trouble.sentence());
+    pause_if_told(rows, Vendor::Intune, trouble, flow.now()).await?;
+    let wait = message_waits(flow, trouble);
+    batch.due_at = lease(flow).and_then(|lease| lease.checked_add(wait).ok());
+    if rows.save_batch(&batch).await? {
+        let job = Job::Batch(BatchJob::Plan { integration, batch: id });
+        flow.platform.queue().send(vec![job], wait.unsigned_abs()).await?;
+    }
     Ok(Outcome::Later)
 }
 
@@ -214,6 +233,11 @@ async fn list_records<P: Platform, S: IntegrationStore>(
     integration: &Integration,
     batch: &mut Batch,
 ) -> Result<Result<(), Trouble>, PlatformError> {
+    if let Some(until) = rows.paused_until(Vendor::Intune).await?
+        && until > flow.now()
+    {
+        return Ok(Err(Trouble::Wait { until, note: "Intune asked us to wait".to_owned() }));
+    }
     let access = match app_token(flow, integration).await? {
         Ok(token) => token.access,
         Err(trouble) => return Ok(Err(trouble)),
@@ -226,7 +250,12 @@ async fn list_records<P: Platform, S: IntegrationStore>(
     };
     let page = match flow.microsoft(integration.settings.cloud).graph.pfx_page(&access, Uuid::new_v4(), start).await {
         Ok(page) => page,
-        Err(error) => return Ok(Err(trouble(flow, error))),
+        Err(error) => {
+            if let microsoft::Error::Unauthorized { .. } = &error {
+                forget_token(flow, integration).await;
+            }
+            return Ok(Err(trouble(flow, error)));
+        }
     };
     if !page.skipped.is_empty() {
         let count = page.skipped.len();

@@ -15,9 +15,8 @@ use ports::{Due, IntegrationStore, Platform, PlatformError, Queue, Store};
 
 use crate::{
     Flow,
-    commit::{self, event, once, postpone},
+    commit::{self, event, once, postpone, wait_out},
     finish_batch::finish_batch,
-    place_order::wait_out,
     plan_batch::lease,
     preflight::SECRET_ENDS_SOON,
 };
@@ -160,7 +159,8 @@ async fn lost_messages<P: Platform>(flow: &Flow<P>, integration: IntegrationId) 
 /// From one look at a running batch to the next.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
-/// Batches are planned and approved within minutes, so an unfinished one is among the newest.
+/// Batches are planned and approved within minutes, so an unfinished one is among the newest. An older one that was approved or
+/// resumed late goes on when an operator resumes it.
 const NEWEST_BATCHES: usize = 50;
 
 /// One of each integration, then the next of each.

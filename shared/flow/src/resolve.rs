@@ -1,58 +1,51 @@
-//! What a person decides when a machine must not: every state that waits for somebody has its way out here.
+//! What a person decides when a machine must not: every state that waits for somebody has its way out here, but a held
+//! certificate, which has [`crate::held`].
 
-use domain::{
-    Enrollment, EnrollmentId, IntegrationId,
-    enrollment::State,
-    transition::{Actor, Event, Happened},
-};
-use ports::{Attachment, Change, ClaimChange, Commit, IntegrationStore, Platform};
+use std::time::Duration;
+
+use domain::{Enrollment, enrollment::State, transition::Event};
+use ports::{ClaimChange, Commit, IntegrationStore, Platform};
 
 use crate::{
-    FieldProblem, Flow, Refusal,
-    check_order::described,
-    commit::{Written, once},
-    connect::{audit, ca_credentials, changed_meanwhile, needed_integration},
-    look_up::{self, Listed},
-    place_order::{Found, bought as write_bought, brake_on_amount, paid},
+    Decision, FieldProblem, Refusal,
+    brakes::brake_on_amount,
+    commit::Written,
+    connect::{ca_credentials, changed_meanwhile},
+    decision::needed_reason,
+    held::{revoke, write_revoked},
+    order_list::{self, Listed, OrderList, Unread},
+    place_order::{Found, bought as write_bought, paid},
 };
 
+/// An operator waits: the API answers within 25 s, and what is decided has to be written by then.
+pub(crate) const WITHIN_A_REQUEST: Duration = Duration::from_secs(15);
+
 /// Unsure → Bought: the operator found the order. It is read at the CA, and must belong to nobody else.
-pub async fn bought<P: Platform>(
-    flow: &Flow<P>,
-    id: IntegrationId,
-    enrollment: EnrollmentId,
-    reference: &str,
-    by: &Actor,
-) -> Result<Enrollment, Refusal> {
-    let rows = flow.rows(id);
-    let row = needed(&rows, enrollment).await?;
-    if !matches!(row.state, State::Unsure { .. }) {
-        return Err(unfit(&row, "resolved"));
-    }
-    let invalid = |problem: String, fix: &str| Refusal::Invalid(vec![FieldProblem::new("bought", problem, fix)]);
+pub async fn bought<P: Platform>(decision: Decision<'_, P>, reference: &str) -> Result<Enrollment, Refusal> {
+    needs_to_be_unsure(&decision)?;
     let reference = reference.trim();
     if reference.is_empty() {
-        return Err(invalid("it is missing".to_owned(), "give the order's reference, such as co-abcd1234"));
+        let fix = "give the order's reference, such as co-abcd1234";
+        return Err(Refusal::Invalid(vec![FieldProblem::new("bought", "it is missing", fix)]));
     }
+    let credentials = decision.credentials().await?;
+    let mut sslcom = OrderList::new(decision.flow, decision.row.integration, &credentials, WITHIN_A_REQUEST);
+    resolve_bought(decision, &mut sslcom, reference).await
+}
+
+/// The order is read in what is left of the operator's time.
+async fn resolve_bought<P: Platform>(
+    decision: Decision<'_, P>,
+    sslcom: &mut OrderList<'_, P>,
+    reference: &str,
+) -> Result<Enrollment, Refusal> {
+    let Decision { flow, rows, row, .. } = &decision;
     if let Some(owner) = rows.order_owner(reference).await?
-        && owner != enrollment
+        && owner != row.id
     {
         return Err(Refusal::Conflict(format!("order {reference} belongs to enrollment {owner}")));
     }
-    let credentials = needed_credentials(flow, id).await?;
-    let order_ref = reference.parse().map_err(|problem: sslcom::NotAnOrderRef| {
-        invalid(problem.to_string(), "copy the reference from SSL.com's portal")
-    })?;
-    let order = match flow.ca.retrieve(&credentials, &order_ref).await {
-        Ok(order) => order,
-        Err(sslcom::Error::Refused { cause: sslcom::RefusalCause::NotFound, .. }) => {
-            return Err(invalid(
-                format!("SSL.com does not know order {reference}"),
-                "copy the reference from SSL.com's portal",
-            ));
-        }
-        Err(error) => return Err(Refusal::Vendor(error.to_string())),
-    };
+    let (_, order) = named_order(sslcom, reference, "bought", "copy the reference from SSL.com's portal").await?;
     if let Some(number) = order.external_order_number.as_deref()
         && number != row.order_number()
     {
@@ -62,50 +55,43 @@ pub async fn bought<P: Platform>(
     }
     let paid = paid(order.amount.as_ref());
     let found = Found { attempt: row.attempt, reference: reference.to_owned(), paid, due_at: flow.now() };
-    let (batch, price) = (row.batch, row.product.price);
-    let written = write_bought(flow, &rows, row, "resolve", found).await?;
+    let written = write_bought(flow, rows, row.clone(), "resolve", found).await?;
     let after = match written {
-        Written::Yes(row) => *row,
+        Written::Yes(after) => *after,
         Written::Refused(Commit::ReferenceTaken { by: owner, .. }) => {
             return Err(Refusal::Conflict(format!("order {reference} belongs to enrollment {owner}")));
         }
         Written::No | Written::Refused(_) => return Err(changed_meanwhile()),
     };
-    brake_on_amount(&rows, batch, price, order.amount.as_ref()).await?;
-    rows.append_audit(&audit(flow, by, "enrollment.resolved_bought", enrollment.to_string())).await?;
+    brake_on_amount(rows, row.batch, row.product.price, order.amount.as_ref()).await?;
+    decision.audit("enrollment.resolved_bought", "").await?;
     Ok(after)
 }
 
 /// Unsure → Requested: the operator says that nothing was bought. It is looked for once more, and an order with this
 /// enrollment's number wins over the operator's word. Where SSL.com cannot be looked at, or shows orders that might be
 /// it, the operator has to say how they `checked` in its portal; without that nothing is bought again.
-pub async fn not_bought<P: Platform>(
-    flow: &Flow<P>,
-    id: IntegrationId,
-    enrollment: EnrollmentId,
-    checked: Option<&str>,
-    by: &Actor,
-) -> Result<Enrollment, Refusal> {
-    let rows = flow.rows(id);
-    let row = needed(&rows, enrollment).await?;
-    if !matches!(row.state, State::Unsure { .. }) {
-        return Err(unfit(&row, "resolved"));
-    }
+pub async fn not_bought<P: Platform>(decision: Decision<'_, P>, checked: Option<&str>) -> Result<Enrollment, Refusal> {
+    needs_to_be_unsure(&decision)?;
+    let Decision { flow, rows, row, .. } = &decision;
     let checked = checked.map(str::trim).filter(|text| !text.is_empty());
     // From the day before the enrollment existed: it may have been bought long before it became unsure.
     let day = row.created_at.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let Listed { orders, cut_short } = match ca_credentials(flow, id).await? {
-        Some(credentials) => look_up::list_since(flow, &credentials, day.yesterday().unwrap_or(day)).await,
+    let credentials = ca_credentials(flow, row.integration).await?;
+    let mut sslcom =
+        credentials.as_ref().map(|credentials| OrderList::new(flow, row.integration, credentials, WITHIN_A_REQUEST));
+    let Listed { orders, cut_short } = match &mut sslcom {
+        Some(sslcom) => sslcom.since(day.yesterday().unwrap_or(day)).await?,
         None => Listed { orders: Vec::new(), cut_short: Some("the SSL.com credentials are missing".to_owned()) },
     };
     let number = row.order_number();
     let ours = orders.iter().find(|order| order.external_order_number.as_deref() == Some(number.as_str()));
-    if let Some(order) = ours {
-        return bought(flow, id, enrollment, order.order_ref.as_str(), by).await;
+    if let (Some(sslcom), Some(order)) = (&mut sslcom, ours) {
+        return resolve_bought(decision, sslcom, order.order_ref.as_str()).await;
     }
     match (cut_short, checked) {
         (None, checked) => {
-            let strays = look_up::strays(&rows, &orders).await?;
+            let strays = order_list::strays(rows, &orders).await?;
             if let (false, None) = (strays.is_empty(), checked) {
                 let names: Vec<_> = strays.iter().take(10).map(|order| order.order_ref.as_str()).collect();
                 return Err(Refusal::Conflict(format!(
@@ -121,274 +107,96 @@ pub async fn not_bought<P: Platform>(
         }
         (Some(_), Some(_)) => {}
     }
-    let now = flow.now();
     let action =
         format!("enrollment.resolved_not_bought{}", checked.map(|text| format!(" ({text})")).unwrap_or_default());
-    write(flow, &rows, row, Event::PurchaseRuledOut, by, &action, |change| change.enrollment.due_at = Some(now)).await
+    decision.go_on(Event::PurchaseRuledOut, &action).await
+}
+
+fn needs_to_be_unsure<P: Platform>(decision: &Decision<'_, P>) -> Result<(), Refusal> {
+    match decision.row.state {
+        State::Unsure { .. } => Ok(()),
+        _ => Err(decision.unfit("resolved")),
+    }
 }
 
 /// Blocked → Requested: what blocked it is mended.
-pub async fn unblock<P: Platform>(
-    flow: &Flow<P>,
-    id: IntegrationId,
-    enrollment: EnrollmentId,
-    by: &Actor,
-) -> Result<Enrollment, Refusal> {
-    release(flow, id, enrollment, Event::Unblocked, by, "enrollment.unblocked").await
+pub async fn unblock<P: Platform>(decision: Decision<'_, P>) -> Result<Enrollment, Refusal> {
+    decision.go_on(Event::Unblocked, "enrollment.unblocked").await
 }
 
 /// Gives an enrollment up before anything was bought; its claim is free again.
-pub async fn cancel<P: Platform>(
-    flow: &Flow<P>,
-    id: IntegrationId,
-    enrollment: EnrollmentId,
-    reason: &str,
-    by: &Actor,
-) -> Result<Enrollment, Refusal> {
-    let rows = flow.rows(id);
-    let row = needed(&rows, enrollment).await?;
+pub async fn cancel<P: Platform>(decision: Decision<'_, P>, reason: &str) -> Result<Enrollment, Refusal> {
     let reason = needed_reason(reason)?;
-    let claim = row.claim();
-    let voucher = row.voucher.iter().map(|order| order.reference.clone()).collect();
-    write(flow, &rows, row, Event::Cancelled { reason }, by, "enrollment.cancelled", |change| {
+    let claim = decision.row.claim();
+    let voucher = decision.row.voucher.iter().map(|order| order.reference.clone()).collect();
+    let cancelled = decision.write(Event::Cancelled { reason }, "enrollment.cancelled", |change| {
         change.claim = Some(ClaimChange::Release { claim });
         change.released = voucher;
-    })
-    .await
-}
-
-/// Held → Issued: an approver takes the certificate as it is.
-pub async fn accept_held<P: Platform>(
-    flow: &Flow<P>,
-    id: IntegrationId,
-    enrollment: EnrollmentId,
-    reason: &str,
-    by: &Actor,
-) -> Result<Enrollment, Refusal> {
-    let rows = flow.rows(id);
-    let row = needed(&rows, enrollment).await?;
-    let reason = needed_reason(reason)?;
-    if !matches!(row.state, State::Held { .. }) {
-        return Err(unfit(&row, "accepted"));
-    }
-    let chain = held_chain(flow, &rows, enrollment).await?;
-    let Some(chain) = chain else {
-        return Err(Refusal::Conflict(
-            "there is no certificate for our key to accept; fetch it again, or revoke".to_owned(),
-        ));
-    };
-    let certificate = described(&chain, vec![format!("accepted: {reason}")]);
-    let now = flow.now();
-    write(flow, &rows, row, Event::HoldAccepted { certificate, reason }, by, "certificate.accepted", |change| {
-        change.enrollment.due_at = Some(now);
-    })
-    .await
-}
-
-/// The certificate that is held, if one is for our key.
-async fn held_chain<P: Platform, S: IntegrationStore>(
-    flow: &Flow<P>,
-    rows: &S,
-    enrollment: EnrollmentId,
-) -> Result<Option<pki::CertificateChain>, Refusal> {
-    let stored = rows.attachment(enrollment, Attachment::CertificateChain).await?;
-    let request = rows.attachment(enrollment, Attachment::CertificateRequest).await?;
-    Ok(stored.zip(request).and_then(|(chain, request)| {
-        let public_key_info = pki::public_key_info_of_request(&request).ok()?;
-        pki::Bundle::parse(&chain).ok()?.chain_for(&public_key_info, flow.now())
-    }))
-}
-
-/// Of what is held: our certificate, or, where the key is lost, every certificate that is not of a CA.
-async fn held_serials<P: Platform, S: IntegrationStore>(
-    flow: &Flow<P>,
-    rows: &S,
-    enrollment: EnrollmentId,
-) -> Result<Vec<String>, Refusal> {
-    if let Some(chain) = held_chain(flow, rows, enrollment).await? {
-        return Ok(vec![chain.leaf().serial().to_owned()]);
-    }
-    let stored = rows.attachment(enrollment, Attachment::CertificateChain).await?.unwrap_or_default();
-    let Ok(bundle) = pki::Bundle::parse(&stored) else { return Ok(Vec::new()) };
-    let leaves = bundle.certificates().iter().filter(|certificate| !certificate.mailboxes().is_empty());
-    Ok(leaves.map(|certificate| certificate.serial().to_owned()).collect())
-}
-
-/// Held → Rejected: the certificate is revoked at the CA.
-pub async fn revoke_held<P: Platform>(
-    flow: &Flow<P>,
-    id: IntegrationId,
-    enrollment: EnrollmentId,
-    reason: &str,
-    by: &Actor,
-) -> Result<Enrollment, Refusal> {
-    let rows = flow.rows(id);
-    let row = needed(&rows, enrollment).await?;
-    let reason = needed_reason(reason)?;
-    let (State::Held { .. }, Some(purchase)) = (&row.state, &row.purchase) else {
-        return Err(unfit(&row, "revoked"));
-    };
-    let credentials = needed_credentials(flow, id).await?;
-    let reference = order_ref(&row, &purchase.reference)?;
-    let serials = held_serials(flow, &rows, enrollment).await?;
-    if serials.is_empty() {
-        let missing = "there is no certificate to name; revoke the order in SSL.com's portal, then give it up";
-        return Err(Refusal::Conflict(missing.to_owned()));
-    }
-    flow.ca
-        .revoke(&credentials, &reference, &reason, &serials)
-        .await
-        .map_err(|error| Refusal::Vendor(error.to_string()))?;
-    write(flow, &rows, row, Event::HoldRevoked, by, "certificate.revoked", |_| {}).await
-}
-
-/// Held → Validating: fetch and check again, after the CA issued anew.
-pub async fn retry_held<P: Platform>(
-    flow: &Flow<P>,
-    id: IntegrationId,
-    enrollment: EnrollmentId,
-    by: &Actor,
-) -> Result<Enrollment, Refusal> {
-    release(flow, id, enrollment, Event::HoldRetried, by, "certificate.fetched_again").await
+    });
+    cancelled.await
 }
 
 /// Failed → the stage that failed.
-pub async fn retry<P: Platform>(
-    flow: &Flow<P>,
-    id: IntegrationId,
-    enrollment: EnrollmentId,
-    by: &Actor,
-) -> Result<Enrollment, Refusal> {
-    release(flow, id, enrollment, Event::Retried, by, "enrollment.retried").await
+pub async fn retry<P: Platform>(decision: Decision<'_, P>) -> Result<Enrollment, Refusal> {
+    decision.go_on(Event::Retried, "enrollment.retried").await
 }
 
 /// Validating or Failed → Rejected: nothing will come of it. A certificate is revoked at the CA first; an order that has none stays
 /// paid there. The person can be enrolled again.
-pub async fn give_up<P: Platform>(
-    flow: &Flow<P>,
-    id: IntegrationId,
-    enrollment: EnrollmentId,
-    reason: &str,
-    by: &Actor,
-) -> Result<Enrollment, Refusal> {
-    let rows = flow.rows(id);
-    let row = needed(&rows, enrollment).await?;
+pub async fn give_up<P: Platform>(decision: Decision<'_, P>, reason: &str) -> Result<Enrollment, Refusal> {
+    const ACTION: &str = "enrollment.given_up";
     let reason = needed_reason(reason)?;
-    let (State::Validating { .. } | State::Failed { .. }, Some(purchase)) = (&row.state, &row.purchase) else {
-        return Err(unfit(&row, "given up"));
+    let (State::Validating { .. } | State::Failed { .. }, Some(_)) = (&decision.row.state, &decision.row.purchase)
+    else {
+        return Err(decision.unfit("given up"));
     };
-    if let Some(certificate) = &row.certificate {
-        let credentials = needed_credentials(flow, id).await?;
-        let reference = order_ref(&row, &purchase.reference)?;
-        flow.ca
-            .revoke(&credentials, &reference, &reason, std::slice::from_ref(&certificate.serial))
-            .await
-            .map_err(|error| Refusal::Vendor(error.to_string()))?;
+    if let Some(certificate) = &decision.row.certificate {
+        revoke(&decision, &reason, std::slice::from_ref(&certificate.serial)).await?;
+        return write_revoked(decision, Event::GivenUp { reason }, ACTION).await;
     }
-    write(flow, &rows, row, Event::GivenUp { reason }, by, "enrollment.given_up", |_| {}).await
+    decision.write(Event::GivenUp { reason }, ACTION, |_| {}).await
 }
 
 /// Whatever a machine waits for is tried now.
-pub async fn try_now<P: Platform>(
-    flow: &Flow<P>,
-    id: IntegrationId,
-    enrollment: EnrollmentId,
-    by: &Actor,
-) -> Result<Enrollment, Refusal> {
-    let rows = flow.rows(id);
-    let row = needed(&rows, enrollment).await?;
+pub async fn try_now<P: Platform>(decision: Decision<'_, P>) -> Result<Enrollment, Refusal> {
+    let Decision { flow, rows, row, .. } = &decision;
     let Some(due_at) = row.due_at.filter(|_| row.state.name().is_moving()) else {
-        return Err(unfit(&row, "tried again by a machine"));
+        return Err(decision.unfit("tried again by a machine"));
     };
-    if !rows.move_due(enrollment, due_at, flow.now()).await? {
+    if !rows.move_due(row.id, due_at, flow.now()).await? {
         return Err(changed_meanwhile());
     }
-    rows.append_audit(&audit(flow, by, "enrollment.tried_now", enrollment.to_string())).await?;
-    needed(&rows, enrollment).await
+    decision.audit("enrollment.tried_now", "").await?;
+    decision.as_it_is_now().await
 }
 
 /// Has the CA send the validation mail again; its code lives 24 hours (S/MIME Baseline Requirements 3.2.2.2).
-pub async fn resend_validation<P: Platform>(
-    flow: &Flow<P>,
-    id: IntegrationId,
-    enrollment: EnrollmentId,
-    by: &Actor,
-) -> Result<Enrollment, Refusal> {
-    let rows = flow.rows(id);
-    let row = needed(&rows, enrollment).await?;
-    let (State::Validating { .. }, Some(purchase)) = (&row.state, &row.purchase) else {
-        return Err(unfit(&row, "validated again"));
+pub async fn resend_validation<P: Platform>(decision: Decision<'_, P>) -> Result<Enrollment, Refusal> {
+    let (State::Validating { .. }, Some(_)) = (&decision.row.state, &decision.row.purchase) else {
+        return Err(decision.unfit("validated again"));
     };
-    let credentials = needed_credentials(flow, id).await?;
-    let reference = order_ref(&row, &purchase.reference)?;
-    flow.ca.retry_validation(&credentials, &reference).await.map_err(|error| Refusal::Vendor(error.to_string()))?;
-    rows.append_audit(&audit(flow, by, "validation.sent_again", enrollment.to_string())).await?;
-    needed(&rows, enrollment).await
+    let (credentials, reference) = (decision.credentials().await?, decision.order_ref()?);
+    let sent = decision.flow.ca.retry_validation(&credentials, &reference).await;
+    sent.map_err(|error| Refusal::Vendor(error.to_string()))?;
+    decision.audit("validation.sent_again", "").await?;
+    decision.as_it_is_now().await
 }
 
-/// Writes an event after which the machine goes on at once.
-pub(crate) async fn release<P: Platform>(
-    flow: &Flow<P>,
-    id: IntegrationId,
-    enrollment: EnrollmentId,
-    what: Event,
-    by: &Actor,
-    action: &str,
-) -> Result<Enrollment, Refusal> {
-    let rows = flow.rows(id);
-    let row = needed(&rows, enrollment).await?;
-    let now = flow.now();
-    write(flow, &rows, row, what, by, action, |change| change.enrollment.due_at = Some(now)).await
-}
-
-pub(crate) async fn write<P: Platform, S: IntegrationStore>(
-    flow: &Flow<P>,
-    rows: &S,
-    row: Enrollment,
-    what: Event,
-    by: &Actor,
-    action: &str,
-    dress: impl FnOnce(&mut Change) + Send,
-) -> Result<Enrollment, Refusal> {
-    needed_integration(rows).await?;
-    let name = what.name();
-    let happened = Happened { at: flow.now(), by: by.clone(), what, request_ids: Vec::new() };
-    if domain::transition::apply(&row, &happened).is_err() {
-        return Err(unfit(&row, name));
-    }
-    let after = once(rows, &row, happened, dress).await?.row().ok_or_else(changed_meanwhile)?;
-    rows.append_audit(&audit(flow, by, action, row.id.to_string())).await?;
-    Ok(after)
-}
-
-pub(crate) async fn needed_credentials<P: Platform>(
-    flow: &Flow<P>,
-    id: IntegrationId,
-) -> Result<sslcom::Credentials, Refusal> {
-    let missing = || Refusal::Conflict("the SSL.com credentials are missing; save the settings again".to_owned());
-    ca_credentials(flow, id).await?.ok_or_else(missing)
-}
-
-fn order_ref(row: &Enrollment, reference: &str) -> Result<sslcom::OrderRef, Refusal> {
-    let unreadable = |_| Refusal::Conflict(format!("the order's reference of enrollment {} cannot be read", row.id));
-    reference.parse().map_err(unreadable)
-}
-
-pub(crate) async fn needed<S: IntegrationStore>(rows: &S, enrollment: EnrollmentId) -> Result<Enrollment, Refusal> {
-    rows.enrollment(enrollment).await?.ok_or(Refusal::NotFound("enrollment"))
-}
-
-pub(crate) fn needed_reason(reason: &str) -> Result<String, Refusal> {
-    let reason = reason.trim();
-    match reason.chars().count() {
-        0 => Err(Refusal::Invalid(vec![FieldProblem::new("reason", "it is missing", "say why, in a few words")])),
-        count if count > 500 => {
-            Err(Refusal::Invalid(vec![FieldProblem::new("reason", "it is longer than 500 characters", "shorten it")]))
+/// Reads the order that an operator named in this field.
+pub(crate) async fn named_order<P: Platform>(
+    sslcom: &mut OrderList<'_, P>,
+    reference: &str,
+    field: &str,
+    fix: &str,
+) -> Result<(sslcom::OrderRef, sslcom::Order), Refusal> {
+    let invalid = |problem: String| Refusal::Invalid(vec![FieldProblem::new(field, problem, fix)]);
+    let reference: sslcom::OrderRef =
+        reference.parse().map_err(|problem: sslcom::NotAnOrderRef| invalid(problem.to_string()))?;
+    match sslcom.order(&reference).await? {
+        Ok(order) => Ok((reference, order)),
+        Err(Unread::Answer(sslcom::Error::Refused { cause: sslcom::RefusalCause::NotFound, .. })) => {
+            Err(invalid(format!("SSL.com does not know order {}", reference.as_str())))
         }
-        _ => Ok(reason.to_owned()),
+        Err(problem) => Err(Refusal::Vendor(problem.to_string())),
     }
-}
-
-pub(crate) fn unfit(row: &Enrollment, wanted: &str) -> Refusal {
-    Refusal::Conflict(format!("an enrollment that is {} cannot be {}", row.state.name(), wanted.replace('_', " ")))
 }

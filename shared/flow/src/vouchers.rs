@@ -3,18 +3,20 @@
 
 use domain::{
     Enrollment, EnrollmentId, IntegrationId,
-    enrollment::{Stage, State, StateName},
-    transition::{Actor, Event, Happened},
+    enrollment::{State, StateName},
+    transition::Event,
 };
 use ports::{ClaimChange, Commit, IntegrationStore, Platform};
 
 use crate::{
-    FieldProblem, Flow, Refusal,
+    Decision, Flow, Refusal,
     commit::{Written, once},
-    connect::{audit, changed_meanwhile, needed_integration},
-    look_up,
+    connect::{changed_meanwhile, needed_integration},
+    decision::{needed_credentials, needed_reason},
+    every_enrollment::every_enrollment_in,
+    order_list::OrderList,
     place_order::paid,
-    resolve::{needed, needed_credentials, needed_reason, unfit, write},
+    resolve::{WITHIN_A_REQUEST, named_order},
 };
 
 /// A paid order without a certificate request.
@@ -35,10 +37,13 @@ pub struct Voucher {
 pub async fn list<P: Platform>(flow: &Flow<P>, id: IntegrationId) -> Result<Vec<Voucher>, Refusal> {
     let rows = flow.rows(id);
     needed_integration(&rows).await?;
+    let looking = every_enrollment_in(&rows, &LOOKING).await?;
     let mut vouchers = Vec::new();
-    for order in unused(flow, id).await? {
+    let credentials = needed_credentials(flow, id).await?;
+    let mut sslcom = OrderList::new(flow, id, &credentials, WITHIN_A_REQUEST);
+    for order in unused(&mut sslcom).await? {
         let holder = rows.order_owner(order.order_ref.as_str()).await?;
-        let kept_because = kept_because(&rows, holder, order.external_order_number.as_deref(), None).await?;
+        let kept_because = kept_because(&rows, &looking, &order, holder).await?;
         vouchers.push(Voucher {
             reference: order.order_ref.as_str().to_owned(),
             status: order.status.text,
@@ -53,9 +58,8 @@ pub async fn list<P: Platform>(flow: &Flow<P>, id: IntegrationId) -> Result<Vec<
     Ok(vouchers)
 }
 
-async fn unused<P: Platform>(flow: &Flow<P>, id: IntegrationId) -> Result<Vec<sslcom::OrderSummary>, Refusal> {
-    let credentials = needed_credentials(flow, id).await?;
-    let listed = look_up::list_pages(flow, &credentials, None, true).await;
+async fn unused<P: Platform>(sslcom: &mut OrderList<'_, P>) -> Result<Vec<sslcom::OrderSummary>, Refusal> {
+    let listed = sslcom.unused().await?;
     if let Some(problem) = listed.cut_short {
         return Err(Refusal::Vendor(format!("SSL.com's unused orders cannot be listed: {problem}")));
     }
@@ -65,14 +69,18 @@ async fn unused<P: Platform>(flow: &Flow<P>, id: IntegrationId) -> Result<Vec<ss
 /// An order is free when it belongs to nobody, and cannot be the purchase that somebody is looking for.
 async fn kept_because<S: IntegrationStore>(
     rows: &S,
+    looking: &[Enrollment],
+    order: &sslcom::OrderSummary,
     holder: Option<EnrollmentId>,
-    number: Option<&str>,
-    taker: Option<EnrollmentId>,
 ) -> Result<Option<String>, Refusal> {
     if let Some(holder) = holder {
         return Ok(Some(format!("it belongs to enrollment {holder}")));
     }
-    let Some(number) = number else { return Ok(None) };
+    let Some(number) = order.external_order_number.as_deref() else {
+        // Anybody's: the candidates that a row names are what SSL.com showed when it became unsure, which may have been nothing.
+        let seeker = looking.first().map(|row| row.id);
+        return Ok(seeker.map(|id| format!("it may be the purchase that enrollment {id} is looking for")));
+    };
     let ours = number.rsplit_once('-').and_then(|(id, attempt)| Some((id.parse().ok()?, attempt.parse().ok()?)));
     let Some((enrollment, attempt)) = ours else {
         return Ok(Some(format!("it carries the number {number:?}, which is not of this integration")));
@@ -81,52 +89,41 @@ async fn kept_because<S: IntegrationStore>(
     let attempt: u32 = attempt;
     Ok(match rows.enrollment(enrollment).await? {
         None => Some(format!("it carries the number {number:?}, which is not of this integration")),
-        Some(row)
-            if Some(enrollment) != taker
-                && row.attempt == attempt
-                && matches!(row.state.name(), StateName::Buying | StateName::Unsure) =>
-        {
+        Some(row) if row.attempt == attempt && LOOKING.contains(&row.state.name()) => {
             Some(format!("it is the purchase that enrollment {enrollment} is looking for"))
         }
         Some(_) => None,
     })
 }
 
+/// The states of a purchase that may have happened.
+const LOOKING: [StateName; 2] = [StateName::Buying, StateName::Unsure];
+
 /// Requested or Blocked → Requested with an order that is free, which the next step uses: no money is spent.
-pub async fn give<P: Platform>(
-    flow: &Flow<P>,
-    id: IntegrationId,
-    enrollment: EnrollmentId,
-    reference: &str,
-    by: &Actor,
-) -> Result<Enrollment, Refusal> {
-    let rows = flow.rows(id);
-    let row = needed(&rows, enrollment).await?;
+pub async fn give<P: Platform>(decision: Decision<'_, P>, reference: &str) -> Result<Enrollment, Refusal> {
+    let Decision { flow, rows, row, .. } = &decision;
     if !matches!(row.state, State::Requested | State::Blocked { .. }) || row.voucher.is_some() {
-        return Err(unfit(&row, "given an order"));
+        return Err(decision.unfit("given an order"));
     }
-    let order = unused_order(flow, id, reference).await?;
+    let order = unused_order(&decision, reference).await?;
     let reference = order.order_ref.as_str().to_owned();
     let owner = rows.order_owner(&reference).await?;
-    if let Some(problem) = kept_because(&rows, owner, order.external_order_number.as_deref(), Some(row.id)).await? {
+    if let Some(problem) = kept_because(rows, &every_enrollment_in(rows, &LOOKING).await?, &order, owner).await? {
         return Err(Refusal::Conflict(format!("order {reference} cannot be given away: {problem}")));
     }
     if let Some(product) = order.product.filter(|product| *product != row.product.code.to_string()) {
         let wanted = row.product.code;
         return Err(Refusal::Conflict(format!("order {reference} is for product {product}, not for {wanted}")));
     }
-    let now = flow.now();
     let what = Event::VoucherGiven { reference: reference.clone(), paid: paid(order.amount.as_ref()) };
-    let happened = Happened { at: now, by: by.clone(), what, request_ids: Vec::new() };
-    let written = once(&rows, &row, happened, |change| {
+    let now = flow.now();
+    let written = once(rows, row, decision.happened(what), |change| {
         change.references = vec![reference.clone()];
         change.enrollment.due_at = Some(now);
     });
     match written.await? {
         Written::Yes(after) => {
-            let mut entry = audit(flow, by, "order.given", enrollment.to_string());
-            entry.detail = reference;
-            rows.append_audit(&entry).await?;
+            decision.audit("order.given", &reference).await?;
             Ok(*after)
         }
         Written::Refused(Commit::ReferenceTaken { by: owner, .. }) => {
@@ -136,67 +133,43 @@ pub async fn give<P: Platform>(
     }
 }
 
-/// Frees an order of this enrollment that was never used: a surplus one, or the one whose request could not be handed in;
-/// then the enrollment ends with it.
+/// Frees an order of this enrollment that was never used: a surplus one, or its own where that came to no certificate; an
+/// enrollment that failed ends with it.
 pub async fn release<P: Platform>(
-    flow: &Flow<P>,
-    id: IntegrationId,
-    enrollment: EnrollmentId,
+    decision: Decision<'_, P>,
     reference: &str,
     reason: &str,
-    by: &Actor,
 ) -> Result<Enrollment, Refusal> {
-    let rows = flow.rows(id);
-    let row = needed(&rows, enrollment).await?;
+    let row = &decision.row;
     let reason = needed_reason(reason)?;
     let reference = reference.trim().to_owned();
     let is_surplus = row.surplus.contains(&reference);
-    let is_its_order = row.purchase.as_ref().is_some_and(|purchase| purchase.reference == reference);
-    let has_failed = matches!(row.state, State::Failed { stage: Stage::Request, .. });
-    let is_unused_here = is_surplus || (is_its_order && has_failed);
-    if !is_unused_here {
+    if !is_surplus && !row.could_release(&reference) {
         return Err(Refusal::Conflict(format!(
-            "order {reference:?} is not a surplus order of this enrollment, nor one whose request could not be handed in"
+            "order {reference:?} is not a surplus order of this enrollment, nor one that came to no certificate and was given up"
         )));
     }
-    unused_order(flow, id, &reference).await?;
-    let claim = row.claim();
-    write(
-        flow,
-        &rows,
-        row,
-        Event::OrderReleased { reference: reference.clone(), reason },
-        by,
-        "order.released",
-        |change| {
-            change.released = vec![reference];
-            if !is_surplus {
-                change.claim = Some(ClaimChange::Release { claim });
-            }
-        },
-    )
-    .await
+    unused_order(&decision, &reference).await?;
+    // Of a row that was given up somebody else may have the claim by now, and keeps it.
+    let claim = (!is_surplus).then(|| row.claim());
+    let what = Event::OrderReleased { reference: reference.clone(), reason };
+    let released = decision.write(what, "order.released", |change| {
+        change.released = vec![reference];
+        change.claim = claim.map(|claim| ClaimChange::Release { claim });
+    });
+    released.await
 }
 
 /// Read by itself, whatever a listing said: what has a request is in use.
 async fn unused_order<P: Platform>(
-    flow: &Flow<P>,
-    id: IntegrationId,
+    decision: &Decision<'_, P>,
     reference: &str,
 ) -> Result<sslcom::OrderSummary, Refusal> {
-    let fix = "use a reference of GET …/vouchers";
-    let invalid = |problem: String| Refusal::Invalid(vec![FieldProblem::new("order", problem, fix)]);
-    let reference: sslcom::OrderRef =
-        reference.trim().parse().map_err(|problem: sslcom::NotAnOrderRef| invalid(problem.to_string()))?;
-    let listed = unused(flow, id).await?.into_iter().find(|order| order.order_ref == reference);
-    let credentials = needed_credentials(flow, id).await?;
-    let order = match flow.ca.retrieve(&credentials, &reference).await {
-        Ok(order) => order,
-        Err(sslcom::Error::Refused { cause: sslcom::RefusalCause::NotFound, .. }) => {
-            return Err(invalid(format!("SSL.com does not know order {}", reference.as_str())));
-        }
-        Err(error) => return Err(Refusal::Vendor(error.to_string())),
-    };
+    let credentials = decision.credentials().await?;
+    let mut sslcom = OrderList::new(decision.flow, decision.row.integration, &credentials, WITHIN_A_REQUEST);
+    let (reference, order) =
+        named_order(&mut sslcom, reference.trim(), "order", "use a reference of GET …/vouchers").await?;
+    let listed = unused(&mut sslcom).await?.into_iter().find(|order| order.order_ref == reference);
     if order.status.stage != sslcom::Stage::AwaitingCsr || order.certificates.is_some() {
         let (reference, status) = (reference.as_str(), order.status.text);
         return Err(Refusal::Conflict(format!("order {reference} is not unused; SSL.com says: {status}")));

@@ -65,8 +65,12 @@ impl Entra {
         })
     }
 
-    /// The same client for another cloud that is reached in the same way. To make one from nothing reads every root
-    /// certificate of the machine.
+    /// The connections, where this base is reached in the same way: what is plain must never become so for what is not.
+    pub(crate) fn http_for(&self, base: &Url) -> Option<Client> {
+        (base.scheme() == self.login.scheme()).then(|| self.http.clone())
+    }
+
+    /// The same client for another cloud that is reached in the same way.
     #[must_use]
     pub fn at(&self, endpoints: &Endpoints) -> Self {
         Self {

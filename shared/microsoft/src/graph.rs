@@ -30,7 +30,7 @@ pub use self::{
     user_pfx_certificates::{IntendedPurpose, PaddingScheme, PfxPage, UserPfxCertificate, UserPfxRecord},
 };
 use crate::{
-    Endpoints, Error, RequestIds,
+    Endpoints, Entra, Error, RequestIds,
     cloud::under,
     watch::{Watch, Watched},
     wire,
@@ -72,8 +72,17 @@ impl Graph {
         Ok(Self { http, base: endpoints.graph().clone(), watched: Watched::default() })
     }
 
-    /// The same client for another cloud that is reached in the same way. To make one from nothing reads every root
-    /// certificate of the machine.
+    /// A client that shares its connections with Entra's, if both are reached in the same way. To make one from nothing reads
+    /// every root certificate of the machine, which is an eighth of a function's cold start.
+    ///
+    /// # Errors
+    /// As [`Graph::new`].
+    pub fn beside(entra: &Entra, endpoints: Endpoints) -> Result<Self, Error> {
+        let Some(http) = entra.http_for(endpoints.graph()) else { return Self::new(endpoints) };
+        Ok(Self { http, base: endpoints.graph().clone(), watched: Watched::default() })
+    }
+
+    /// The same client for another cloud that is reached in the same way.
     #[must_use]
     pub fn at(&self, endpoints: &Endpoints) -> Self {
         Self { base: endpoints.graph().clone(), ..self.clone() }

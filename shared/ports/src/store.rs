@@ -220,6 +220,8 @@ pub struct Change {
     pub hook: Option<String>,
     /// Counts one purchase, if fewer than the limit were begun that day.
     pub count: Option<Counter>,
+    /// Takes one purchase back that was counted on that day and not begun after all.
+    pub uncount: Option<Date>,
     /// The run that writes: a repeated write by the same run is recognised as won.
     pub run: Uuid,
 }
@@ -237,6 +239,7 @@ impl Change {
             attachments: Vec::new(),
             hook: None,
             count: None,
+            uncount: None,
             run,
         }
     }

@@ -8,7 +8,7 @@ use axum::{
 };
 use domain::{operator::Operator, transition::Actor};
 use flow::{FieldProblem, unique_json};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use crate::problem::{Kind, Problem};
@@ -111,6 +111,23 @@ pub(crate) fn read<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T,
         .map_err(|problem| vec![FieldProblem::new("", problem.to_string(), "see /openapi.json")])
 }
 
+/// Which part of a list.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Part {
+    /// `next` of the part before.
+    pub(crate) after: Option<String>,
+    /// 1 to 200; 50 when left out.
+    limit: Option<String>,
+}
+
+impl Part {
+    pub(crate) fn limit(&self) -> Result<usize, Problem> {
+        page_size(self.limit.as_deref())
+    }
+}
+
 /// How many rows to answer with.
 pub(crate) fn page_size(limit: Option<&str>) -> Result<usize, Problem> {
     let Some(text) = limit else { return Ok(PAGE) };
@@ -151,7 +168,6 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
     use axum::body::Body;
-    use serde::Deserialize;
     use serde_json::json;
 
     use super::*;

@@ -1,7 +1,7 @@
 //! What stands between an enrollment and buying twice: the claim, the owner of an order, the limit of the day.
 
 use domain::{Enrollment, EnrollmentId, enrollment::StateName, transition::Event};
-use ports::{Attachment, ClaimChange, Commit, Counter, IntegrationStore, Platform, Store};
+use ports::{Attachment, ClaimChange, Commit, Counter, EnrollmentFilter, IntegrationStore, Platform, Store};
 
 use crate::samples::{MANY, at, buying, change, connected, count, day, done, planned, read, step, stored, together};
 
@@ -213,6 +213,18 @@ pub async fn the_limit_of_the_day_holds_under_contention<P: Platform>(platform: 
     assert_eq!(refused, MANY - limit as usize);
     assert_eq!(rows.bought_on(day(0)).await?, limit);
     assert_eq!(count(&rows, StateName::Buying).await?, u64::from(limit));
+
+    // What was not begun after all makes room for another, on the day for which it was counted.
+    let open = rows.enrollments(&EnrollmentFilter::State(StateName::Buying), None, 1).await?.items.remove(0);
+    let mut unsent = change(&open, Event::NeverSent)?;
+    unsent.uncount = Some(day(0));
+    done(rows.commit(unsent.clone()).await?)?;
+    done(rows.commit(unsent).await?)?;
+    assert_eq!((rows.bought_on(day(0)).await?, rows.bought_on(day(1)).await?), (limit - 1, 0), "once, on its day");
+    let mut begun = change(&read(&rows, open.id).await?, buying())?;
+    begun.count = Some(Counter { day: day(0), limit });
+    done(rows.commit(begun).await?)?;
+    assert_eq!(rows.bought_on(day(0)).await?, limit);
 
     // The next day has a count of its own, and a raised limit counts at once.
     let mut left = Vec::new();

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use sim::faults::{Fault, Hold, Wait};
 
-use self::shop::Shopping;
+use self::shop::{Figures, Shopping};
 
 /// What an order meets on its way to the call: nothing, or answers that are lost, after which other calls are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,15 +27,17 @@ const TOO_SLOW: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_a_vendor_answers_everybody_has_one_certificate() {
-    let troubles: [fn() -> Fault; 7] = [
-        || Fault::DropBefore,
-        || Fault::FailBefore(503),
-        || Fault::Throttle(Wait::Seconds(1)),
-        || Fault::LoseAnswer,
-        || Fault::FailAfter(500),
-        || Fault::Malformed,
-        || Fault::Slow(TOO_SLOW),
-    ];
+    // Most of the time everybody waits, so they do it side by side, each in a world of their own.
+    let (not_acted_on, throttled, lost, late) = tokio::join!(
+        answers(&[|| Fault::DropBefore, || Fault::FailBefore(503)]),
+        answers(&[|| Fault::Throttle(Wait::Seconds(1))]),
+        answers(&[|| Fault::LoseAnswer, || Fault::FailAfter(500)]),
+        answers(&[|| Fault::Malformed, || Fault::Slow(TOO_SLOW)]),
+    );
+    (not_acted_on + throttled + lost + late).show("answers");
+}
+
+async fn answers(troubles: &[fn() -> Fault]) -> Figures {
     let mut shopping = Shopping::start().await;
     let mut cells = 0;
     for (way, call) in calls(&mut shopping).await {
@@ -52,7 +54,7 @@ async fn whatever_a_vendor_answers_everybody_has_one_certificate() {
             cells += 1;
         }
     }
-    shopping.close("answers", cells);
+    shopping.close(cells)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +75,7 @@ async fn wherever_the_program_is_killed_everybody_has_one_certificate() {
             cells += 1;
         }
     }
-    shopping.close("kills", cells);
+    shopping.close(cells).show("kills");
 }
 
 /// Every call of an order, with the way on which it is made.

@@ -71,6 +71,21 @@ impl Program {
         Self { child, base_url, log: Some(log) }
     }
 
+    /// Compares a backup that was put back into this folder. Answers whether all was compared, and what it says.
+    pub(crate) async fn after_restore(data: &Path, vendors: &Vendors) -> (bool, String) {
+        let file = data.with_extension("toml");
+        let serving = Serving { listen: "127.0.0.1:0", public_url: None, log: "" };
+        fs::write(&file, deployment_file(data, vendors, &serving)).unwrap();
+        let runs = move || {
+            let mut command = Command::new(built());
+            command.args(["after-restore", "--config", file.to_str().unwrap()]).env("INTUNE_SMIME_API_TOKEN", TOKEN);
+            command.output().unwrap()
+        };
+        // The vendors go on meanwhile.
+        let output = tokio::task::spawn_blocking(runs).await.unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    }
+
     pub(crate) fn base_url(&self) -> &str {
         &self.base_url
     }

@@ -16,10 +16,11 @@ use std::{
     time::Duration,
 };
 
+use domain::transition::{Actor, Event, Happened, apply};
 use flow::Flow;
 use jiff::SignedDuration;
 use local::platform::LocalPlatform;
-use ports::{Attachment, IntegrationStore};
+use ports::{Attachment, Change, Commit, IntegrationStore};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sim::{
@@ -29,6 +30,7 @@ use sim::{
 };
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use uuid::Uuid;
 
 use application::{Application, Timing};
 use operator::{Answer, Operator};
@@ -152,7 +154,7 @@ impl World {
     pub(crate) async fn approve_at_another_price(&self, batch: &str) -> String {
         let flow = self.application().at_another_price(&self.vendors);
         let id = self.operator.integration().parse().unwrap();
-        let by = domain::transition::Actor::Operator { name: "another release".into() };
+        let by = Actor::Operator { name: "another release".into() };
         let refused = flow::approve_batch::approve(&flow, id, batch.parse().unwrap(), &by).await;
         refused.unwrap_err().to_string()
     }
@@ -306,6 +308,20 @@ impl World {
     /// The application's clock jumps ahead; the vendors' stay.
     pub(crate) fn pass(&self, time: SignedDuration) {
         self.application().clock.advance(time);
+    }
+
+    /// Something happens to an enrollment that no vendor can be made to do; it is tried until no step is quicker.
+    pub(crate) async fn happens(&self, enrollment: &Value, what: Event) {
+        let rows = self.flow().rows(self.operator.integration().parse().unwrap());
+        let id = text(&enrollment["id"]).parse().unwrap();
+        let written = async || {
+            let row = rows.enrollment(id).await.unwrap().unwrap();
+            let happened =
+                Happened { at: self.flow().now(), by: Actor::step("test"), what: what.clone(), request_ids: vec![] };
+            let next = apply(&row, &happened).unwrap();
+            matches!(rows.commit(Change::new(&row, next, happened, Uuid::new_v4())).await.unwrap(), Commit::Done(_))
+        };
+        self.until("it is written", written).await;
     }
 
     /// Waits until something holds.

@@ -6,7 +6,7 @@ use domain::{
     jobs::{BatchJob, CheckOrder, Job, PlaceOrder},
     transition::Actor as By,
 };
-use flow::{Flow, Refusal, approve_batch, connect, order_callback, reconcile, resolve};
+use flow::{Decision, Flow, Refusal, approve_batch, connect, held, import_again, order_callback, reconcile, resolve};
 use jiff::Timestamp;
 use ports::IntegrationStore;
 
@@ -143,22 +143,25 @@ impl Run<'_> {
             let by = By::Operator { name: "operator".to_owned() };
             let checked = Some("looked in the portal");
             let (id, by) = (integration, &by);
-            let done = match act {
-                Act::Approve(batch) => said(approve_batch::approve(&flow, id, batch, by).await),
-                Act::Resume(batch) => said(approve_batch::resume(&flow, id, batch, by).await),
-                Act::StopBuying(stop) => said(connect::set_stop_buying(&flow, id, stop, by).await),
-                Act::Cancel(row) => said(resolve::cancel(&flow, id, row, "not wanted", by).await),
-                Act::Bought(row, reference) => said(resolve::bought(&flow, id, row, &reference, by).await),
-                Act::NotBought(row) => said(resolve::not_bought(&flow, id, row, None, by).await),
-                Act::NotBoughtSeen(row) => said(resolve::not_bought(&flow, id, row, checked, by).await),
-                Act::Unblock(row) => said(resolve::unblock(&flow, id, row, by).await),
-                Act::Retry(row) => said(resolve::retry(&flow, id, row, by).await),
-                Act::RetryHeld(row) => said(resolve::retry_held(&flow, id, row, by).await),
-                Act::AcceptHeld(row) => said(resolve::accept_held(&flow, id, row, "good enough", by).await),
-                Act::ImportAgain(row) => said(flow::import_again::one(&flow, id, row, by).await),
-                Act::ResendValidation(row) => said(resolve::resend_validation(&flow, id, row, by).await),
+            let about = |row| Decision::about(&flow, id, row, by);
+            let deciding = async {
+                match act {
+                    Act::Approve(batch) => said(approve_batch::approve(&flow, id, batch, by).await),
+                    Act::Resume(batch) => said(approve_batch::resume(&flow, id, batch, by).await),
+                    Act::StopBuying(stop) => said(connect::set_stop_buying(&flow, id, stop, by).await),
+                    Act::Cancel(row) => said(resolve::cancel(about(row).await?, "not wanted").await),
+                    Act::Bought(row, reference) => said(resolve::bought(about(row).await?, &reference).await),
+                    Act::NotBought(row) => said(resolve::not_bought(about(row).await?, None).await),
+                    Act::NotBoughtSeen(row) => said(resolve::not_bought(about(row).await?, checked).await),
+                    Act::Unblock(row) => said(resolve::unblock(about(row).await?).await),
+                    Act::Retry(row) => said(resolve::retry(about(row).await?).await),
+                    Act::RetryHeld(row) => said(held::fetch_again(about(row).await?).await),
+                    Act::AcceptHeld(row) => said(held::accept(about(row).await?, "good enough").await),
+                    Act::ImportAgain(row) => said(import_again::one(about(row).await?).await),
+                    Act::ResendValidation(row) => said(resolve::resend_validation(about(row).await?).await),
+                }
             };
-            match done {
+            match deciding.await {
                 Ok(()) => Ended::Well("done".to_owned()),
                 Err(Refusal::Platform(error)) => Ended::Failed(format!("{error}: {}", error.source)),
                 Err(refusal) => Ended::Refused(refusal.to_string()),

@@ -15,6 +15,8 @@ use super::{progress::Progress, vendors::Vendors};
 const GLANCE: Duration = Duration::from_millis(150);
 /// Nothing moved for so long: something is stuck, and waiting longer would not help.
 const STALLED: Duration = Duration::from_secs(180);
+/// Whether SSL.com shows by now what it did not show before.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The states in which a machine is still to do something.
 pub(super) const MOVING: [&str; 6] = ["requested", "buying", "bought", "validating", "issued", "importing"];
@@ -168,16 +170,21 @@ impl Operator {
     ) -> anyhow::Result<()> {
         let mut before = (Counts::default(), 0);
         let mut since = Instant::now();
+        let mut asked = Instant::now();
         loop {
             let counts = self.counts(integration, batch).await?;
             let delivered = vendors.delivered();
             progress.counts(&counts, delivered);
             let moving = counts.of(&MOVING).saturating_sub(self.waiting_outside(integration, &counts, vendors).await?);
-            let resolved = match counts.of(&["unsure"]) {
-                0 => 0,
-                _ => self.resolve_unsure(integration, progress).await?,
-            };
             let delivering = counts.of(&["imported"]).saturating_sub(delivered + vendors.undeliverable());
+            let is_last_look = moving == 0 && delivering == 0;
+            let resolved = match counts.of(&["unsure"]) {
+                unsure if unsure > 0 && (is_last_look || asked.elapsed() > ASK_AGAIN) => {
+                    asked = Instant::now();
+                    self.resolve_unsure(integration, progress).await?
+                }
+                _ => 0,
+            };
             if moving == 0 && resolved == 0 && delivering == 0 {
                 return Ok(());
             }
@@ -191,19 +198,23 @@ impl Operator {
         }
     }
 
-    /// Enrollments under validation that say what a person has to do, and whose order rests until somebody does.
+    /// Enrollments that no machine moves, although their state is one that machines move: under validation, where an order
+    /// rests until a person does what is said; and not yet ordered, until a person resolved some of the unsure ones.
     pub(super) async fn waiting_outside(
         &self,
         integration: &str,
         counts: &Counts,
         vendors: &Vendors,
     ) -> anyhow::Result<u64> {
-        if counts.of(&["validating"]) == 0 || vendors.resting_orders().is_empty() {
-            return Ok(0);
-        }
-        let rows = self.enrollments(integration, "state=validating&").await?;
         let resting = vendors.resting_orders();
-        Ok(rows.iter().filter(|row| asks_for_a_person(row, &resting)).count() as u64)
+        let mut waiting = 0;
+        for (state, may_wait) in [("validating", !resting.is_empty()), ("requested", counts.of(&["unsure"]) > 0)] {
+            if may_wait && counts.of(&[state]) > 0 {
+                let rows = self.enrollments(integration, &format!("state={state}&")).await?;
+                waiting += rows.iter().filter(|row| asks_for_a_person(row, &resting)).count() as u64;
+            }
+        }
+        Ok(waiting)
     }
 
     /// Every enrollment, as far as this begins its query.
@@ -275,7 +286,11 @@ impl Operator {
 pub(super) fn asks_for_a_person(row: &Value, resting: &HashSet<String>) -> bool {
     let says = |what| row["note"].as_str().is_some_and(|note| note.contains(what));
     let rests = row["order"]["reference"].as_str().is_some_and(|reference| resting.contains(reference));
-    row["state"] == "validating" && rests && (says("link") || says("portal"))
+    match row["state"].as_str() {
+        Some("validating") => rests && (says("link") || says("portal")),
+        Some("requested") => says("too many purchases of this batch have no answer"),
+        _ => false,
+    }
 }
 
 /// The pause before the API is asked again.

@@ -68,6 +68,9 @@ pub(super) fn commit(transaction: &Transaction<'_>, scope: IntegrationId, change
     if let Some(counter) = change.count {
         records::count_purchase(transaction, scope, counter.day)?;
     }
+    if let Some(day) = change.uncount {
+        records::uncount_purchase(transaction, scope, day)?;
+    }
     Ok(Commit::Done(Box::new(row)))
 }
 

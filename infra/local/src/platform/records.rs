@@ -76,6 +76,15 @@ pub(super) fn count_purchase(connection: &Connection, scope: IntegrationId, day:
     Ok(())
 }
 
+pub(super) fn uncount_purchase(connection: &Connection, scope: IntegrationId, day: Date) -> Outcome<()> {
+    execute(
+        connection,
+        "UPDATE purchases SET begun = begun - 1 WHERE integration = ?1 AND day = ?2 AND begun > 0",
+        params![Text(scope), Text(day)],
+    )?;
+    Ok(())
+}
+
 pub(super) fn append_audit(connection: &Connection, scope: IntegrationId, entry: &AuditEntry) -> Outcome<()> {
     execute(
         connection,

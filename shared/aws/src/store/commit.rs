@@ -133,6 +133,11 @@ fn parts(
         let key = Key::purchases(scope, counter.day);
         parts.push((Part::Limit, table.update_part(&key, "ADD begun :one".to_owned(), below)?));
     }
+    if let Some(day) = change.uncount {
+        let back = Condition::new("", [(":one_less", number(-1))]);
+        let key = Key::purchases(scope, day);
+        parts.push((Part::Beside, table.update_part(&key, "ADD begun :one_less".to_owned(), back)?));
+    }
     for (place, happened) in change.happened.iter().enumerate() {
         let event = body::row(Key::event(scope, id, row.version, place), happened, [])?;
         parts.push((Part::Beside, table.put_part(event, Condition::default())?));

@@ -40,8 +40,8 @@ pub(super) async fn paused_until(table: &Table, scope: IntegrationId, vendor: Ve
 }
 
 pub(super) async fn purchases(table: &Table, scope: IntegrationId, day: Date) -> Outcome<u32> {
-    let begun = table.get(&Key::purchases(scope, day)).await?.map(|item| integer(&item, "begun")).transpose()?;
-    Ok(begun.unwrap_or(0))
+    let begun = table.get(&Key::purchases(scope, day)).await?.map(|item| integer::<i64>(&item, "begun")).transpose()?;
+    Ok(u32::try_from(begun.unwrap_or(0).max(0))?)
 }
 
 /// Entries of one moment keep the order in which this process appended them.

@@ -49,7 +49,7 @@ fn table() -> String {
         table.push_str(&format!("| {} | {} |\n", name.replace('_', " "), cells.join(" | ")));
     }
     let legend = StateName::ALL.map(|state| format!("{} {state}", short(state))).join(", ");
-    format!("{table}\n{legend}; `=` accepted, the state stays; empty: refused.\n")
+    format!("{table}\n{legend}; `=` accepted, the state stays; empty: refused by the rows of `samples.rs`.\n")
 }
 
 fn short(state: StateName) -> &'static str {

@@ -137,15 +137,15 @@ impl EntraRefusal {
     /// From the body of a refused request. `None` when it is not an OAuth error.
     pub(crate) fn parse(body: &[u8], secrets: &[&str]) -> Option<Self> {
         let body: Body = serde_json::from_slice(body).ok()?;
-        let mut description = body.error_description.unwrap_or_default();
-        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-            description = description.replace(secret, "[redacted]");
-        }
+        let secrets: Vec<&str> = secrets.iter().copied().filter(|secret| !secret.is_empty()).collect();
+        // In any field: who repeats a secret need not do so where it is expected.
+        let clean = |text: String| secrets.iter().fold(text, |text, secret| text.replace(secret, "[redacted]"));
+        let description = body.error_description.map(clean).unwrap_or_default();
         Some(Self {
             aadsts: body.error_codes.unwrap_or_default().first().copied().or_else(|| number(&description)),
-            correlation_id: body.correlation_id.map(|id| sentence(&id)),
-            trace_id: body.trace_id.map(|id| sentence(&id)),
-            ..Self::new(&body.error, &description)
+            correlation_id: body.correlation_id.map(|id| sentence(&clean(id))),
+            trace_id: body.trace_id.map(|id| sentence(&clean(id))),
+            ..Self::new(&clean(body.error), &description)
         })
     }
 
@@ -259,6 +259,9 @@ mod tests {
     #[test]
     fn a_secret_that_comes_back_is_not_passed_on() {
         let body = br#"{"error":"invalid_client","error_description":"AADSTS7000215: hunter2~x is wrong"}"#;
+        let everywhere = br#"{"error":"hunter2~x","correlation_id":"hunter2~x","trace_id":"of hunter2~x"}"#;
+        let refusal = EntraRefusal::parse(everywhere, &["", "hunter2~x"]).unwrap();
+        assert!(!format!("{refusal:?}").contains("hunter2"), "{refusal:?}");
         let refusal = EntraRefusal::parse(body, &["", "hunter2~x"]).unwrap();
         assert_eq!(refusal.description, "AADSTS7000215: [redacted] is wrong");
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use microsoft::{Cause, Error, graph::Start};
+use microsoft::{Cause, Endpoints, Entra, Error, Graph, graph::Start};
 use serde_json::json;
 
 use crate::{
@@ -90,6 +90,16 @@ async fn a_redirect_is_not_followed() {
     let error = failure_of(Canned::text(302, "").header("location", stranger.base.as_str())).await;
     assert!(matches!(&error, Error::Refused(refusal) if refusal.cause == Cause::Other), "{error:?}");
     assert!(stranger.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_graph_beside_entra_is_reached_in_its_own_way() {
+    let vendor = Vendor::start([Canned::json(200, &json!({"value": []}))]).await;
+    let encrypted: url::Url = "https://login.example".parse().unwrap();
+    let endpoints = Endpoints::new(encrypted, vendor.base.clone()).unwrap();
+    let graph = Graph::beside(&Entra::new(endpoints.clone()).unwrap(), endpoints).unwrap();
+    graph.people_page(&access(), REQUEST, Start::First { top: 1 }).await.unwrap();
+    vendor.only();
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use domain::{BatchId, EnrollmentId, IntegrationId};
-use flow::{FieldProblem, import_again, resolve};
+use flow::{Decision, FieldProblem, held, import_again, resolve};
 use ports::Platform;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -64,7 +64,8 @@ struct Resolution {
     responses((status = OK, body = Enrollment), Problems, ChangeProblems),
 )]
 async fn unblock<P: Platform>(State(app): State<App<P>>, Ids((id, enrollment)): One, By(by): By) -> Changed {
-    Ok(Json(resolve::unblock(&app.flow, id, enrollment, &by).await?.into()))
+    let decision = Decision::about(&app.flow, id, enrollment, &by).await?;
+    Ok(Json(resolve::unblock(decision).await?.into()))
 }
 
 /// Give it up before anything was bought
@@ -80,7 +81,8 @@ async fn cancel<P: Platform>(
     By(by): By,
     Fields(input): Fields<Reason>,
 ) -> Changed {
-    Ok(Json(resolve::cancel(&app.flow, id, enrollment, &input.reason, &by).await?.into()))
+    let decision = Decision::about(&app.flow, id, enrollment, &by).await?;
+    Ok(Json(resolve::cancel(decision, &input.reason).await?.into()))
 }
 
 /// Say whether an order whose answer was lost was bought
@@ -96,9 +98,10 @@ async fn resolve<P: Platform>(
     By(by): By,
     Fields(input): Fields<Resolution>,
 ) -> Changed {
+    let decision = Decision::about(&app.flow, id, enrollment, &by).await?;
     let resolved = match (input.bought.as_deref(), input.not_bought) {
-        (Some(reference), false) => resolve::bought(&app.flow, id, enrollment, reference, &by).await?,
-        (None, true) => resolve::not_bought(&app.flow, id, enrollment, input.checked.as_deref(), &by).await?,
+        (Some(reference), false) => resolve::bought(decision, reference).await?,
+        (None, true) => resolve::not_bought(decision, input.checked.as_deref()).await?,
         _ => {
             let fix = "send \"bought\" with the order, or \"not_bought\": true";
             return Err(Problem::invalid(vec![FieldProblem::new("bought", "one of two answers is needed", fix)]));
@@ -120,7 +123,8 @@ async fn accept<P: Platform>(
     By(by): By,
     Fields(input): Fields<Reason>,
 ) -> Changed {
-    Ok(Json(resolve::accept_held(&app.flow, id, enrollment, &input.reason, &by).await?.into()))
+    let decision = Decision::about(&app.flow, id, enrollment, &by).await?;
+    Ok(Json(held::accept(decision, &input.reason).await?.into()))
 }
 
 /// Revoke a held certificate at SSL.com
@@ -136,7 +140,8 @@ async fn revoke<P: Platform>(
     By(by): By,
     Fields(input): Fields<Reason>,
 ) -> Changed {
-    Ok(Json(resolve::revoke_held(&app.flow, id, enrollment, &input.reason, &by).await?.into()))
+    let decision = Decision::about(&app.flow, id, enrollment, &by).await?;
+    Ok(Json(held::revoke_certificate(decision, &input.reason).await?.into()))
 }
 
 /// Fetch a held certificate again, after SSL.com issued anew
@@ -146,7 +151,8 @@ async fn revoke<P: Platform>(
     responses((status = OK, body = Enrollment), Problems, ChangeProblems),
 )]
 async fn fetch_again<P: Platform>(State(app): State<App<P>>, Ids((id, enrollment)): One, By(by): By) -> Changed {
-    Ok(Json(resolve::retry_held(&app.flow, id, enrollment, &by).await?.into()))
+    let decision = Decision::about(&app.flow, id, enrollment, &by).await?;
+    Ok(Json(held::fetch_again(decision).await?.into()))
 }
 
 /// Try a failed step again
@@ -156,7 +162,8 @@ async fn fetch_again<P: Platform>(State(app): State<App<P>>, Ids((id, enrollment
     responses((status = OK, body = Enrollment), Problems, ChangeProblems),
 )]
 async fn retry<P: Platform>(State(app): State<App<P>>, Ids((id, enrollment)): One, By(by): By) -> Changed {
-    Ok(Json(resolve::retry(&app.flow, id, enrollment, &by).await?.into()))
+    let decision = Decision::about(&app.flow, id, enrollment, &by).await?;
+    Ok(Json(resolve::retry(decision).await?.into()))
 }
 
 /// Give up what failed, or a validation that nobody ends
@@ -174,7 +181,8 @@ async fn give_up<P: Platform>(
     By(by): By,
     Fields(input): Fields<Reason>,
 ) -> Changed {
-    Ok(Json(resolve::give_up(&app.flow, id, enrollment, &input.reason, &by).await?.into()))
+    let decision = Decision::about(&app.flow, id, enrollment, &by).await?;
+    Ok(Json(resolve::give_up(decision, &input.reason).await?.into()))
 }
 
 /// Try now what a machine waits for
@@ -184,7 +192,8 @@ async fn give_up<P: Platform>(
     responses((status = OK, body = Enrollment), Problems, ChangeProblems),
 )]
 async fn try_now<P: Platform>(State(app): State<App<P>>, Ids((id, enrollment)): One, By(by): By) -> Changed {
-    Ok(Json(resolve::try_now(&app.flow, id, enrollment, &by).await?.into()))
+    let decision = Decision::about(&app.flow, id, enrollment, &by).await?;
+    Ok(Json(resolve::try_now(decision).await?.into()))
 }
 
 /// Write the Intune record again, while the sealed key is kept
@@ -195,7 +204,8 @@ async fn try_now<P: Platform>(State(app): State<App<P>>, Ids((id, enrollment)): 
     responses((status = OK, body = Enrollment), Problems, ChangeProblems),
 )]
 async fn import_again_one<P: Platform>(State(app): State<App<P>>, Ids((id, enrollment)): One, By(by): By) -> Changed {
-    Ok(Json(import_again::one(&app.flow, id, enrollment, &by).await?.into()))
+    let decision = Decision::about(&app.flow, id, enrollment, &by).await?;
+    Ok(Json(import_again::one(decision).await?.into()))
 }
 
 /// Whose records are written again, and where to go on.
@@ -245,5 +255,6 @@ async fn import_again_many<P: Platform>(
     responses((status = OK, body = Enrollment), Problems, ChangeProblems),
 )]
 async fn resend_validation<P: Platform>(State(app): State<App<P>>, Ids((id, enrollment)): One, By(by): By) -> Changed {
-    Ok(Json(resolve::resend_validation(&app.flow, id, enrollment, &by).await?.into()))
+    let decision = Decision::about(&app.flow, id, enrollment, &by).await?;
+    Ok(Json(resolve::resend_validation(decision).await?.into()))
 }

@@ -16,7 +16,7 @@ use super::{placed, scope};
 use crate::{
     App,
     document::{ChangeProblems, Problems},
-    input::{Asked, By, Fields, Ids, page_size},
+    input::{Asked, By, Fields, Ids, Part, page_size},
     problem::Problem,
     routes::handlers,
     shape::{Batch, Count, List, PlanPerson, Purpose},
@@ -36,16 +36,6 @@ pub(super) fn creating_routes<P: Platform>() -> OpenApiRouter<App<P>> {
     OpenApiRouter::default().routes(handlers!(P: request))
 }
 
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Part {
-    /// `next` of the part before.
-    after: Option<String>,
-    /// 1 to 200; 50 when left out.
-    limit: Option<String>,
-}
-
 /// Batches, newest first
 #[utoipa::path(
     get, path = "/api/integrations/{id}/batches", tag = "batches", operation_id = "batches",
@@ -57,7 +47,7 @@ async fn list<P: Platform>(
     Ids(id): Ids<IntegrationId>,
     Asked(asked): Asked<Part>,
 ) -> Result<Json<List<Batch>>, Problem> {
-    let limit = page_size(asked.limit.as_deref())?;
+    let limit = asked.limit()?;
     let page = scope(&app, id).await?.batches(asked.after, limit).await?;
     Ok(Json(List::of(page, Batch::from)))
 }

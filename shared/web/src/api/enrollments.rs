@@ -11,7 +11,7 @@ use super::scope;
 use crate::{
     App,
     document::Problems,
-    input::{Asked, Ids, page_size, value},
+    input::{Asked, Ids, Part, page_size, value},
     problem::Problem,
     routes::handlers,
     shape::{Counts, Enrollment, List, TimelineEntry},
@@ -103,16 +103,6 @@ async fn read<P: Platform>(
     Ok(Json(found.ok_or_else(|| Problem::not_found("enrollment"))?.into()))
 }
 
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Part {
-    /// `next` of the part before.
-    after: Option<String>,
-    /// 1 to 200; 50 when left out.
-    limit: Option<String>,
-}
-
 /// What happened to an enrollment, oldest first
 #[utoipa::path(
     get, path = "/api/integrations/{id}/enrollments/{enrollment}/timeline", tag = "enrollments",
@@ -124,7 +114,7 @@ async fn timeline<P: Platform>(
     Ids((id, enrollment)): Ids<(IntegrationId, EnrollmentId)>,
     Asked(asked): Asked<Part>,
 ) -> Result<Json<List<TimelineEntry>>, Problem> {
-    let limit = page_size(asked.limit.as_deref())?;
+    let limit = asked.limit()?;
     let rows = scope(&app, id).await?;
     rows.enrollment(enrollment).await?.ok_or_else(|| Problem::not_found("enrollment"))?;
     let page = rows.timeline(enrollment, asked.after, limit).await?;

@@ -14,7 +14,7 @@ use super::{placed, scope};
 use crate::{
     App,
     document::{ChangeProblems, Problems},
-    input::{Asked, By, Fields, Ids, Object, page_size},
+    input::{Asked, By, Fields, Ids, Object, Part},
     problem::Problem,
     routes::handlers,
     shape::{AuditLine, Integration, List, PreflightRow, SettingsBody, SoldProduct},
@@ -36,17 +36,6 @@ pub(super) fn creating_routes<P: Platform>() -> OpenApiRouter<App<P>> {
     OpenApiRouter::default().routes(handlers!(P: create))
 }
 
-/// Which part of a list.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Part {
-    /// `next` of the part before.
-    after: Option<String>,
-    /// 1 to 200; 50 when left out.
-    limit: Option<String>,
-}
-
 /// Integrations
 #[utoipa::path(
     get, path = "/api/integrations", tag = "integrations", operation_id = "integrations",
@@ -57,7 +46,7 @@ async fn list<P: Platform>(
     State(app): State<App<P>>,
     Asked(asked): Asked<Part>,
 ) -> Result<Json<List<Integration>>, Problem> {
-    let limit = page_size(asked.limit.as_deref())?;
+    let limit = asked.limit()?;
     let page = app.flow.platform().store().integrations(asked.after, limit).await?;
     Ok(Json(List::of(page, Integration::from)))
 }
@@ -230,7 +219,7 @@ async fn audit<P: Platform>(
     Ids(id): Ids<IntegrationId>,
     Asked(asked): Asked<Part>,
 ) -> Result<Json<List<AuditLine>>, Problem> {
-    let limit = page_size(asked.limit.as_deref())?;
+    let limit = asked.limit()?;
     let page = scope(&app, id).await?.audit(asked.after, limit).await?;
     Ok(Json(List::of(page, AuditLine::from)))
 }

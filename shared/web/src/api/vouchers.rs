@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use domain::{EnrollmentId, IntegrationId};
-use flow::vouchers;
+use flow::{Decision, vouchers};
 use ports::Platform;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -64,7 +64,8 @@ async fn give_order<P: Platform>(
     By(by): By,
     Fields(input): Fields<GivenOrder>,
 ) -> Changed {
-    Ok(Json(vouchers::give(&app.flow, id, enrollment, &input.order, &by).await?.into()))
+    let decision = Decision::about(&app.flow, id, enrollment, &by).await?;
+    Ok(Json(vouchers::give(decision, &input.order).await?.into()))
 }
 
 /// Which order, and why it is not needed here.
@@ -91,5 +92,6 @@ async fn release_order<P: Platform>(
     By(by): By,
     Fields(input): Fields<ReleasedOrder>,
 ) -> Changed {
-    Ok(Json(vouchers::release(&app.flow, id, enrollment, &input.order, &input.reason, &by).await?.into()))
+    let decision = Decision::about(&app.flow, id, enrollment, &by).await?;
+    Ok(Json(vouchers::release(decision, &input.order, &input.reason).await?.into()))
 }

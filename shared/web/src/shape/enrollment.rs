@@ -85,7 +85,7 @@ struct Certificate {
 pub(crate) struct Counts {
     states: Vec<Count>,
     total: u64,
-    /// How many wait for a person.
+    /// How many are in a state that waits for a person. A surplus order or a long validation is told by the row alone.
     need_a_person: u64,
 }
 
@@ -189,7 +189,7 @@ fn sentence(state: &State) -> String {
         State::Unsure { .. } => "An order may have been placed. Say which of the candidates it is, if any.".into(),
         State::Blocked { cause } => ended(format!("Not ordered: {cause}")),
         State::Held { reasons } => ended(format!("The certificate is held: {}", reasons.join("; "))),
-        State::Rejected { status } => ended(format!("SSL.com will not issue: {status}")),
+        State::Rejected { status } => ended(format!("No certificate will come of it: {status}")),
         State::Expired { status } => ended(format!("The order ended without a certificate: {status}")),
         State::Failed { stage, cause } => ended(format!("{}: {cause}", failed(*stage))),
         State::Cancelled { reason } => ended(format!("Cancelled: {reason}")),
@@ -204,7 +204,10 @@ fn next_step(state: &State) -> Option<&'static str> {
         State::Blocked { .. } => Some("Mend the cause and unblock it, or cancel it."),
         State::Held { .. } => Some("Accept it with a reason, revoke it, or mend the cause and fetch it again."),
         State::Failed { .. } => Some("Mend the cause, then retry it; what is paid is not paid again. Or give it up."),
-        State::Rejected { .. } | State::Expired { .. } => Some("Ask SSL.com why, then enroll the person anew."),
+        State::Rejected { .. } => {
+            Some("Where SSL.com refused, ask it why. Enroll the person anew; release the order if it is unused.")
+        }
+        State::Expired { .. } => Some("Ask SSL.com why, then enroll the person anew."),
         State::Planned
         | State::Requested
         | State::Buying { .. }

@@ -45,7 +45,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         why: "nothing waits inside of a step: what is due later is written down",
-        words: &["sleep(", "tokio::time", "thread::park"],
+        words: &["sleep(", "time::sleep", "time::interval", "thread::park"],
         lines: Lines::Shipped,
         within: &["shared/flow/", "shared/domain/", "shared/ports/", "shared/pki/"],
         except: &[],

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    ops::Add,
     time::Duration,
 };
 
@@ -197,18 +198,50 @@ impl Shopping {
         till.into_iter().filter(|(number, _)| number.starts_with(id)).flat_map(|(_, orders)| orders).collect()
     }
 
-    /// Everything together was bought as often as somebody was served. Prints the figures.
-    pub(super) fn close(&self, what: &str, cells: u64) {
-        assert_eq!(self.vendors.sslcom().till().purchases, self.served);
+    /// Everything together was bought as often as somebody was served.
+    pub(super) fn close(self, cells: u64) -> Figures {
+        let purchases = self.vendors.sslcom().till().purchases;
+        assert_eq!(purchases, self.served);
         assert_eq!(self.vendors.microsoft.records().len() as u64, self.served);
-        show(&json!({
-            "matrix": what,
-            "cells": cells,
-            "kills": self.kills,
-            "certificates": self.served,
-            "purchases": self.vendors.sslcom().till().purchases,
-            "a_person_was_asked": self.asked,
-        }));
+        Figures { cells, kills: self.kills, certificates: self.served, purchases, asked: self.asked }
+    }
+}
+
+/// What came of a part of the matrix.
+pub(super) struct Figures {
+    cells: u64,
+    kills: u64,
+    certificates: u64,
+    purchases: u64,
+    asked: BTreeMap<String, u64>,
+}
+
+impl Add for Figures {
+    type Output = Self;
+
+    fn add(mut self, other: Self) -> Self {
+        for (state, times) in other.asked {
+            *self.asked.entry(state).or_default() += times;
+        }
+        Self {
+            cells: self.cells + other.cells,
+            kills: self.kills + other.kills,
+            certificates: self.certificates + other.certificates,
+            purchases: self.purchases + other.purchases,
+            asked: self.asked,
+        }
+    }
+}
+
+impl Figures {
+    #[expect(clippy::print_stdout, reason = "the figures are what these tests are for")]
+    pub(super) fn show(&self, matrix: &str) {
+        let Self { cells, kills, certificates, purchases, asked } = self;
+        let figures = json!({
+            "matrix": matrix, "cells": cells, "kills": kills, "certificates": certificates, "purchases": purchases,
+            "a_person_was_asked": asked,
+        });
+        println!("{figures}");
     }
 }
 
@@ -235,9 +268,4 @@ async fn until_ready(operator: &Operator, batch: &str) {
 fn is_at_rest(enrollment: &Value) -> bool {
     let moving = ["planned", "requested", "buying", "bought", "validating", "issued", "importing"];
     enrollment["state"].as_str().is_some_and(|state| !moving.contains(&state))
-}
-
-#[expect(clippy::print_stdout, reason = "the figures are what these tests are for")]
-fn show(figures: &Value) {
-    println!("{figures}");
 }

@@ -1,5 +1,7 @@
 //! The end of a batch.
 
+use domain::{Batch, batch::BatchStatus, transition::LEASE};
+use ports::IntegrationStore;
 use serde_json::json;
 use sim::sslcom::OrderState;
 
@@ -60,6 +62,48 @@ async fn a_batch_that_everybody_dropped_out_of_is_done() {
     has_status(&world, &batch, "done").await;
     assert_eq!(world.states(&batch).await, [("cancelled".to_owned(), 1)].into());
     assert_eq!(world.purchases(), 0);
+}
+
+/// The sweep looks after the newest batches only.
+#[tokio::test]
+async fn an_old_batch_whose_approval_stands_still_goes_on_when_it_is_resumed() {
+    let world = World::with_people(1).await;
+    let batch = world.plan_for_everybody().await;
+    for _ in 0..50 {
+        world.plan_for_everybody().await;
+    }
+    let rows = world.flow().rows(world.operator.integration().parse().unwrap());
+    let plan = rows.batch(batch.parse().unwrap()).await.unwrap().unwrap();
+    let due_at = Some(world.flow().now() + LEASE);
+    let lost = Batch { status: BatchStatus::Approving, approved_by: Some("operator".into()), due_at, ..plan };
+    assert!(rows.save_batch(&lost).await.unwrap());
+
+    let resume = async || world.operator.post(&format!("/batches/{batch}/resume"), json!({})).await;
+    let at_work = resume().await.refused(409);
+    assert!(at_work.contains("the batch is approving"), "{at_work}");
+    world.pass(LEASE);
+    resume().await.done();
+    world.until_states(&batch, [("imported", 1)]).await;
+    world.everybody_has_one(1).await;
+}
+
+/// The sweep would end it, if it were one of the newest.
+#[tokio::test]
+async fn an_old_batch_that_was_not_ended_with_its_people_is_done_when_it_is_resumed() {
+    let world = World::with_people(1).await;
+    let batch = world.order_for_everybody().await;
+    has_status(&world, &batch, "done").await;
+    for _ in 0..50 {
+        world.plan_for_everybody().await;
+    }
+    let rows = world.flow().rows(world.operator.integration().parse().unwrap());
+    let done = rows.batch(batch.parse().unwrap()).await.unwrap().unwrap();
+    let due_at = Some(world.flow().now());
+    assert!(rows.save_batch(&Batch { status: BatchStatus::Running, due_at, ..done }).await.unwrap());
+
+    world.operator.post(&format!("/batches/{batch}/resume"), json!({})).await.done();
+    has_status(&world, &batch, "done").await;
+    world.everybody_has_one(1).await;
 }
 
 /// A stopped batch says why until somebody decides; then it is done like any other.

@@ -1,6 +1,7 @@
 //! What stops buying: empty funds, a price that is not the plan's, the switch, and the limits. What is paid is finished.
 
-use jiff::SignedDuration;
+use domain::{enrollment::Blocked, transition::Event};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sim::{
     faults::Fault,
@@ -67,6 +68,18 @@ async fn nothing_is_bought_while_buying_is_stopped() {
     for row in world.enrollments().await {
         waits_because(&world, &row, "buying is stopped").await;
     }
+    for _ in 0..3 {
+        world.pass(SignedDuration::from_mins(6));
+        let looked_again = async || {
+            let due = |row: &Value| text(&row["due_at"]).parse::<Timestamp>().unwrap();
+            world.enrollments().await.iter().all(|row| due(row) > world.flow().now())
+        };
+        world.until("everybody looked again", looked_again).await;
+    }
+    for row in world.enrollments().await {
+        let waits = world.timeline(&row).await.into_iter().filter(|event| event == "postponed").count();
+        assert_eq!(waits, 1, "the row says it once");
+    }
     assert_eq!(world.sslcom().calls("sslcom.create"), 0);
 
     world.stop_buying(false).await;
@@ -106,6 +119,47 @@ async fn a_plan_over_the_limit_of_one_batch_is_not_approved() {
     assert_eq!(world.states(&batch).await, [("planned".to_owned(), 3)].into());
 }
 
+/// What was not sent does not count: an outage is no reason to wait for tomorrow.
+#[tokio::test]
+async fn orders_that_were_never_sent_do_not_use_up_the_days_limit() {
+    let settings = json!({ "orders_per_day": 1 });
+    let mut world = World::of(Setting { people: 1, settings, ..Setting::default() }).await;
+    let batch = world.plan_for_everybody().await;
+    world.vendors.stop_sslcom().await;
+    world.approve(&batch).await.done();
+    let row = world.only_enrollment().await;
+    let unsent = async || world.timeline(&row).await.iter().filter(|event| *event == "never_sent").count();
+    world.until("the order could not be sent a few times", async || unsent().await >= 3).await;
+    world.vendors.start_sslcom().await;
+    world.pass(SignedDuration::from_mins(1));
+    world.until_states(&batch, [("imported", 1)]).await;
+    world.everybody_has_one(1).await;
+}
+
+/// Blocked one by one, or left over from a stop: one word lets everything that is blocked go on.
+#[tokio::test]
+async fn a_running_batch_goes_on_with_what_of_it_is_blocked() {
+    let world = World::with_people(3).await;
+    let batch = world.plan_for_everybody().await;
+    world.stop_buying(true).await;
+    world.approve(&batch).await.done();
+    world.until_states(&batch, [("requested", 3)]).await;
+    for row in &world.enrollments().await[1..] {
+        let cause = Blocked::Data { detail: "the request is not as SSL.com wants it".into() };
+        world.happens(row, Event::PurchaseRefused { cause }).await;
+    }
+    world.stop_buying(false).await;
+    world.pass(SignedDuration::from_mins(6));
+    world.until_states(&batch, [("imported", 1), ("blocked", 2)]).await;
+    assert_eq!(world.batch(&batch).await["status"], "running");
+
+    world.operator.post(&format!("/batches/{batch}/resume"), json!({})).await.done();
+    world.until_states(&batch, [("imported", 3)]).await;
+    world.everybody_has_one(3).await;
+    let done = world.operator.post(&format!("/batches/{batch}/resume"), json!({})).await.refused(409);
+    assert!(done.contains("not stopped, and nothing of it is blocked"), "{done}");
+}
+
 /// As many as are on their way when the switch is read may still arrive, and not one more.
 #[tokio::test]
 async fn after_the_switch_no_more_orders_are_placed_than_were_in_flight() {
@@ -128,9 +182,17 @@ async fn after_the_switch_no_more_orders_are_placed_than_were_in_flight() {
     let placed = world.sslcom().calls("sslcom.create");
     assert!(placed <= at_the_switch + in_flight, "{placed} orders, {at_the_switch} of them before the switch");
     assert_eq!(world.purchases(), placed);
+    // The more wait, the longer each: half of a sweep is for what is paid.
+    let waiting = i64::try_from(PEOPLE - placed).unwrap();
+    let crowd = SignedDuration::from_mins(waiting / 60 - 1);
+    assert!(crowd > SignedDuration::from_mins(5), "longer than few would wait");
+    let rows = world.operator.get("/enrollments?state=requested&limit=200").await;
+    let due = |row: &Value| text(&row["due_at"]).parse::<Timestamp>().unwrap();
+    let latest = rows["items"].as_array().unwrap().iter().map(due).max().unwrap();
+    assert!(latest > world.flow().now() + crowd, "{latest} is less than {crowd:#} away");
 
     world.stop_buying(false).await;
-    world.pass(SignedDuration::from_mins(6));
+    world.pass(SignedDuration::from_mins(30));
     // Patience is for a hundred, not for all.
     for count in (100..=PEOPLE).step_by(100) {
         let imported = async || world.states(&batch).await.get("imported").is_some_and(|imported| *imported >= count);

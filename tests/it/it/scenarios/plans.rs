@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use serde_json::json;
-use sim::{directory::Removal, entra::App};
+use sim::{directory::Removal, entra::App, faults::Fault};
 
 use crate::world::{Setting, World, text, vendors::PRODUCT};
 
@@ -32,7 +32,23 @@ async fn a_plan_that_graph_refuses_is_stopped_with_the_reason() {
     let reason = text(&world.batch(&batch).await["reason"]);
     assert!(reason.contains("Insufficient privileges"), "{reason}");
     assert_eq!(world.approve(&batch).await.refused(409), "the plan is not ready: it is stopped");
+    let resumed = world.operator.post(&format!("/batches/{batch}/resume"), json!({})).await.refused(409);
+    assert!(resumed.contains("nobody approved it"), "{resumed}");
+    world.operator.post(&format!("/batches/{batch}/abandon"), json!({})).await.done();
+    assert_eq!(world.batch(&batch).await["status"], "abandoned");
     assert_eq!(world.purchases(), 0);
+}
+
+/// A token that was taken back is as long as any other; only Graph knows that it is not good.
+#[tokio::test]
+async fn a_plan_whose_token_is_refused_is_made_with_another() {
+    let world = World::with_people(2).await;
+    let tokens = world.microsoft().calls("entra.token");
+    world.microsoft().faults().times("graph.pfx_list", 3, Fault::FailBefore(401));
+    let batch = world.plan_for_everybody().await;
+    assert_eq!(world.batch(&batch).await["planned"], 2);
+    assert_eq!(world.microsoft().calls("graph.pfx_list"), 4);
+    assert_eq!(world.microsoft().calls("entra.token"), tokens + 3, "each was asked with a new one");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use sim::sslcom::{
 use crate::world::{Setting, World, application::Timing, text};
 
 /// One person, whose mailbox SSL.com has sent a mail to.
-async fn waiting_for_a_click(setting: Setting) -> (World, String, String) {
+pub(super) async fn waiting_for_a_click(setting: Setting) -> (World, String, String) {
     let mut world = World::unconnected(Setting { people: 0, ..setting }).await;
     let (_, address) = world.vendors.add_unvalidated("Clara", "Click");
     world.save_settings().await;
@@ -78,7 +78,7 @@ async fn an_order_that_sslcom_turns_down_is_shown_and_replaced_only_by_a_new_bat
     let row = world.only_enrollment().await;
     assert!(world.sslcom().reject(&world.order_of(&row), "rejected"));
     world.until_states(&batch, [("rejected", 1)]).await;
-    assert_eq!(world.only_enrollment().await["says"], "SSL.com will not issue: rejected.");
+    assert_eq!(world.only_enrollment().await["says"], "No certificate will come of it: rejected.");
     assert_eq!(world.purchases(), 1);
 
     let replacement = world.order_for_everybody().await;

@@ -171,4 +171,6 @@ pub enum Bundle {
     Base64,
     /// The leaf alone.
     MissingIntermediate,
+    /// The leaf and the issuing CA, again and again, for more than a megabyte.
+    Huge,
 }

@@ -15,6 +15,7 @@ pub(super) fn render(form: Bundle, leaf: &[u8], ca: &CertificateAuthority) -> St
         Bundle::Pkcs7 => pem("PKCS7", &certificates_only(&[leaf, issuing, root])),
         Bundle::Base64 => STANDARD.encode([leaf, issuing].concat()),
         Bundle::MissingIntermediate => certificates(&[leaf]),
+        Bundle::Huge => certificates(&[leaf, issuing]).repeat(500),
     }
 }
 

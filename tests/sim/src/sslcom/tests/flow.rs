@@ -226,6 +226,7 @@ async fn the_bundle_comes_in_every_form() {
     assert_eq!(count(&bundle(Bundle::LeafFirst).await), 2);
     assert_eq!(count(&bundle(Bundle::MissingIntermediate).await), 1);
     assert_eq!(count(&bundle(Bundle::WithDuplicates).await), 6);
+    assert!(bundle(Bundle::Huge).await.len() > 1 << 20);
     let base64 = STANDARD.decode(bundle(Bundle::Base64).await).unwrap();
     let leaf = shop.sslcom.order(&reference).unwrap().certificate.unwrap().der();
     assert_eq!(base64, [leaf.as_slice(), shop.sslcom.world.ca.issuing_der()].concat());
