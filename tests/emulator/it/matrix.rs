@@ -1,7 +1,7 @@
 //! Every call that the functions make at AWS for one certificate, from the plan to the device, meets every trouble: what was
 //! begun is finished, and bought once. The calls are those of an ordinary order, so that a new one cannot be forgotten.
 
-use std::collections::BTreeMap;
+use std::{cell::Cell as Shared, collections::BTreeMap};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -81,7 +81,7 @@ async fn cells(world: &World, person: &str) -> Vec<Cell> {
         world.kill(function);
     }
     world.meter.take();
-    order(world, person).await;
+    order(world, person, &Shared::new(false)).await;
     let mut cells = Vec::new();
     for (call, sum) in world.meter.take() {
         if !functions.contains(&call.0.as_str()) {
@@ -104,14 +104,14 @@ async fn under(world: &World, cell: &Cell, person: &str) -> bool {
         world.kill(function);
     }
     let mut meets = world.meter.arm(&cell.call, cell.spared, cell.trouble);
-    let mut met = false;
-    let ordering = order(world, person);
+    let met = Shared::new(false);
+    let ordering = order(world, person, &met);
     tokio::pin!(ordering);
     loop {
         tokio::select! {
-            () = &mut ordering => return met,
-            word = &mut meets, if !met => {
-                met = word.is_ok();
+            () = &mut ordering => return met.get(),
+            word = &mut meets, if !met.get() => {
+                met.set(word.is_ok());
                 if cell.trouble.kills() {
                     world.kill(function);
                 }
@@ -122,8 +122,9 @@ async fn under(world: &World, cell: &Cell, person: &str) -> bool {
     }
 }
 
-/// From the plan until the certificate is in Intune, or nobody knows whether it was bought.
-async fn order(world: &World, person: &str) {
+/// From the plan until the certificate is in Intune, or nobody knows whether it was bought; and until the trouble was met, or
+/// no call is left that could meet it.
+async fn order(world: &World, person: &str, met: &Shared<bool>) {
     let wanted = json!({ "people": [person], "product": PRODUCT, "days": 365, "purpose": "general" });
     let batch = again_and_again(world, "/batches", wanted).await.expect("a plan");
     let batch = text(&batch["id"]);
@@ -132,8 +133,15 @@ async fn order(world: &World, person: &str) {
     let rests = async || {
         let answer = world.operator.send(reqwest::Method::GET, &format!("/enrollments?batch={batch}"), None).await;
         let state = answer.body["items"][0]["state"].as_str().unwrap_or_default().to_owned();
-        // An order whose answer was lost is looked up for a while; the next cell need not wait for it.
-        ["imported", "unsure", "buying"].contains(&state.as_str())
+        match state.as_str() {
+            "unsure" => true,
+            // An order whose answer was lost is looked up for a while; the next cell need not wait for it. Without trouble it
+            // is a moment on the way.
+            "buying" => met.get(),
+            // Whoever imports looks whether its batch is done with it.
+            "imported" => met.get() || world.is_empty("pfx-import").await,
+            _ => false,
+        }
     };
     world.until("the order rests", rests).await;
 }
@@ -158,7 +166,7 @@ async fn status(world: &World, batch: &str) -> String {
 
 /// What is unsure is resolved as a person does who looks it up at SSL.com. Answers how many there were.
 async fn until_everybody_rests(world: &World, people: u64) -> usize {
-    let resolved = std::cell::Cell::new(0);
+    let resolved = Shared::new(0);
     let everybody = async || {
         let unsure = world.operator.get("/enrollments?state=unsure&limit=200").await;
         for row in unsure["items"].as_array().unwrap() {
