@@ -138,7 +138,7 @@ impl World {
         merge(&mut wanted, people);
         let batch = self.operator.post("/batches", wanted).await.done();
         let id = text(&batch["id"]);
-        self.until("the plan is ready", async || self.batch(&id).await["status"] == "ready").await;
+        self.until_batch_is(&id, "ready").await;
         id
     }
 
@@ -187,6 +187,11 @@ impl World {
     pub(crate) async fn until_states<const N: usize>(&self, batch: &str, wanted: [(&str, u64); N]) {
         let wanted: BTreeMap<_, _> = wanted.map(|(state, count)| (state.to_owned(), count)).into();
         self.until(&format!("{wanted:?}"), async || self.states(batch).await == wanted).await;
+    }
+
+    /// Waits until the batch has this status, which is written after its enrollments.
+    pub(crate) async fn until_batch_is(&self, batch: &str, status: &str) {
+        self.until(&format!("the batch is {status}"), async || self.batch(batch).await["status"] == status).await;
     }
 
     /// Every enrollment of the integration.

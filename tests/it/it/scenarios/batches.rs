@@ -7,10 +7,6 @@ use sim::sslcom::OrderState;
 
 use crate::world::{Setting, World, text};
 
-async fn has_status(world: &World, batch: &str, status: &str) {
-    world.until(&format!("the batch is {status}"), async || world.batch(batch).await["status"] == status).await;
-}
-
 #[tokio::test]
 async fn a_batch_is_done_when_the_last_of_its_people_has_come_to_an_end() {
     let mut world = World::unconnected(Setting { people: 2, polling_only: true, ..Setting::default() }).await;
@@ -20,10 +16,10 @@ async fn a_batch_is_done_when_the_last_of_its_people_has_come_to_an_end() {
     world.import().await;
     let batch = world.order_for_everybody().await;
     world.until_states(&batch, [("imported", 2), ("validating", 1)]).await;
-    has_status(&world, &batch, "running").await;
+    world.until_batch_is(&batch, "running").await;
     world.sslcom().until(|sslcom| sslcom.orders().iter().any(|order| order.validation_mails == 1)).await;
     world.sslcom().click(&address);
-    has_status(&world, &batch, "done").await;
+    world.until_batch_is(&batch, "done").await;
     assert_eq!(world.states(&batch).await, [("imported".to_owned(), 3)].into());
     world.everybody_has_one(3).await;
 
@@ -47,7 +43,7 @@ async fn a_rejected_order_is_an_end_too() {
     let rows = world.enrollments().await;
     let waiting = rows.iter().find(|row| row["state"] == "validating").unwrap();
     world.sslcom().reject(&world.order_of(waiting), "rejected");
-    has_status(&world, &batch, "done").await;
+    world.until_batch_is(&batch, "done").await;
     assert_eq!(world.sslcom().count(|state| matches!(state, OrderState::Rejected(_))), 1);
 }
 
@@ -59,7 +55,7 @@ async fn a_batch_that_everybody_dropped_out_of_is_done() {
     world.microsoft().directory().change(person, |person| person.readdress("new.name@contoso.example"));
     world.import().await;
     world.approve(&batch).await.done();
-    has_status(&world, &batch, "done").await;
+    world.until_batch_is(&batch, "done").await;
     assert_eq!(world.states(&batch).await, [("cancelled".to_owned(), 1)].into());
     assert_eq!(world.purchases(), 0);
 }
@@ -92,7 +88,7 @@ async fn an_old_batch_whose_approval_stands_still_goes_on_when_it_is_resumed() {
 async fn an_old_batch_that_was_not_ended_with_its_people_is_done_when_it_is_resumed() {
     let world = World::with_people(1).await;
     let batch = world.order_for_everybody().await;
-    has_status(&world, &batch, "done").await;
+    world.until_batch_is(&batch, "done").await;
     for _ in 0..50 {
         world.plan_for_everybody().await;
     }
@@ -102,7 +98,7 @@ async fn an_old_batch_that_was_not_ended_with_its_people_is_done_when_it_is_resu
     assert!(rows.save_batch(&Batch { status: BatchStatus::Running, due_at, ..done }).await.unwrap());
 
     world.operator.post(&format!("/batches/{batch}/resume"), json!({})).await.done();
-    has_status(&world, &batch, "done").await;
+    world.until_batch_is(&batch, "done").await;
     world.everybody_has_one(1).await;
 }
 
@@ -114,12 +110,12 @@ async fn a_stopped_batch_is_done_after_it_went_on() {
     let world = World::of(setting).await;
     let batch = world.order_for_everybody().await;
     world.until_states(&batch, [("imported", 1), ("blocked", 1)]).await;
-    has_status(&world, &batch, "stopped").await;
+    world.until_batch_is(&batch, "stopped").await;
     let rows = world.enrollments().await;
     let blocked = rows.iter().find(|row| row["state"] == "blocked").unwrap();
     world.decide(blocked, "cancel", json!({ "reason": "no money this year" })).await.done();
     assert!(text(&world.batch(&batch).await["reason"]).contains("no funds"));
     world.operator.post(&format!("/batches/{batch}/resume"), json!({})).await.done();
-    has_status(&world, &batch, "done").await;
+    world.until_batch_is(&batch, "done").await;
     assert_eq!(world.purchases(), 1);
 }

@@ -22,8 +22,8 @@ async fn when_funds_end_what_is_paid_is_finished_and_the_rest_goes_on_after_a_pa
     let world = World::of(Setting { people: 5, shop, ..Setting::default() }).await;
     let batch = world.order_for_everybody().await;
     world.until_states(&batch, [("imported", 2), ("blocked", 3)]).await;
+    world.until_batch_is(&batch, "stopped").await;
     let stopped = world.batch(&batch).await;
-    assert_eq!(stopped["status"], "stopped");
     assert!(text(&stopped["reason"]).contains("no funds"), "{stopped}");
     assert_eq!(world.purchases(), 2);
 
@@ -54,7 +54,7 @@ async fn a_price_that_is_learned_by_looking_an_order_up_stops_the_batch_too() {
     let world = World::of(Setting { people: 2, shop, ..Setting::default() }).await;
     world.sslcom().faults().once_per("sslcom.create", enrollment_of_order, Fault::LoseAnswer);
     let batch = world.order_for_everybody().await;
-    world.until("the batch is stopped", async || world.batch(&batch).await["status"] == "stopped").await;
+    world.until_batch_is(&batch, "stopped").await;
     let stopped = world.batch(&batch).await;
     assert_eq!(stopped["reason"], "SSL.com took $77.00 for an order planned at $76.00");
 }
@@ -151,11 +151,12 @@ async fn a_running_batch_goes_on_with_what_of_it_is_blocked() {
     world.stop_buying(false).await;
     world.pass(SignedDuration::from_mins(6));
     world.until_states(&batch, [("imported", 1), ("blocked", 2)]).await;
-    assert_eq!(world.batch(&batch).await["status"], "running");
+    world.until_batch_is(&batch, "running").await;
 
     world.operator.post(&format!("/batches/{batch}/resume"), json!({})).await.done();
     world.until_states(&batch, [("imported", 3)]).await;
     world.everybody_has_one(3).await;
+    world.until_batch_is(&batch, "done").await;
     let done = world.operator.post(&format!("/batches/{batch}/resume"), json!({})).await.refused(409);
     assert!(done.contains("not stopped, and nothing of it is blocked"), "{done}");
 }

@@ -28,7 +28,7 @@ async fn a_plan_that_graph_refuses_is_stopped_with_the_reason() {
     world.import().await;
     let wanted = json!({ "product": PRODUCT, "days": 365, "purpose": "general", "everybody": true });
     let batch = text(&world.operator.post("/batches", wanted).await.done()["id"]);
-    world.until("the plan is stopped", async || world.batch(&batch).await["status"] == "stopped").await;
+    world.until_batch_is(&batch, "stopped").await;
     let reason = text(&world.batch(&batch).await["reason"]);
     assert!(reason.contains("Insufficient privileges"), "{reason}");
     assert_eq!(world.approve(&batch).await.refused(409), "the plan is not ready: it is stopped");
