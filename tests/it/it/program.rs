@@ -9,10 +9,10 @@ use std::{
     process::{Child, Command, Stdio},
     sync::mpsc,
     thread::JoinHandle,
-    time::Duration,
 };
 
 use crate::world::{
+    PATIENCE,
     operator::TOKEN,
     vendors::{PRICE_CENTS, PRODUCT, Vendors},
 };
@@ -67,7 +67,7 @@ impl Program {
             }
             log
         });
-        let base_url = listens.recv_timeout(Duration::from_secs(30)).expect("it says where it serves");
+        let base_url = listens.recv_timeout(PATIENCE).expect("it says where it serves");
         Self { child, base_url, log: Some(log) }
     }
 

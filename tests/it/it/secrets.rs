@@ -9,7 +9,7 @@ mod memory;
 mod relay;
 mod scan;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use domain::KeyAlgorithm;
 use serde_json::json;
@@ -23,7 +23,7 @@ use self::{
 use crate::{
     program::{Program, REDIRECT_URI, Serving},
     world::{
-        holds_in_time,
+        PATIENCE, holds_in_time,
         operator::{Operator, TOKEN},
         vendors::{ACCOUNT_KEY, SECRET_KEY, Shop, Vendors},
     },
@@ -168,7 +168,7 @@ async fn work(program: &Program, vendors: &Vendors) -> String {
     let imported = async || operator.get("/enrollments?state=imported").await["items"].as_array().unwrap().len();
     assert!(holds_in_time(async || imported().await == PEOPLE).await);
     let delivered = vendors.microsoft.delivered(PEOPLE as u64);
-    tokio::time::timeout(Duration::from_secs(30), delivered).await.expect("the devices open everything");
+    tokio::time::timeout(PATIENCE, delivered).await.expect("the devices open everything");
     // Also what is refused, with everything wrong in it.
     settings["client_secret"] = json!([vendors.organisation.client_secret]);
     settings["sslcom_secret_key"] = json!({ "key": SECRET_KEY });

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     ops::Add,
-    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -16,7 +15,7 @@ use tempfile::TempDir;
 use crate::{
     program::{Program, REDIRECT_URI, Serving},
     world::{
-        holds_in_time,
+        PATIENCE, holds_in_time,
         operator::Operator,
         text,
         vendors::{PRODUCT, Shop, Vendors},
@@ -128,7 +127,7 @@ impl Shopping {
             () = hold.arrived() => None,
             batch = order(&self.operator, &person) => Some(batch),
         };
-        tokio::time::timeout(Duration::from_secs(60), hold.arrived()).await.expect("the call is made");
+        tokio::time::timeout(PATIENCE, hold.arrived()).await.expect("the call is made");
         self.kill_and_start_again().await;
         let batch = match batch {
             Some(batch) => batch,
@@ -172,7 +171,7 @@ impl Shopping {
         assert!(holds_in_time(imported).await, "{cell}: {}", self.operator.get(&format!("/enrollments/{id}")).await);
         self.served += 1;
         let delivered = self.vendors.microsoft.delivered(self.served);
-        let opened = tokio::time::timeout(Duration::from_secs(60), delivered).await;
+        let opened = tokio::time::timeout(PATIENCE, delivered).await;
         assert!(opened.is_ok(), "{cell}: the device opened {:?}", self.vendors.microsoft.deliveries().last());
         let records = self.vendors.microsoft.records();
         assert_eq!(records.iter().filter(|record| record.user_id.to_string() == person).count(), 1, "{cell}: records");

@@ -1,6 +1,6 @@
 //! A certificate that is not what was ordered is kept back until somebody decides.
 
-use domain::transition::Event;
+use domain::transition::{Event, LEASE};
 use ports::Attachment;
 use serde_json::{Value, json};
 use sim::{
@@ -94,6 +94,8 @@ async fn a_certificate_that_is_accepted_while_it_is_revoked_is_not_imported() {
     };
     tokio::join!(world.decide(&row, "revoke", reason.clone()), accepted).0.done();
     pause.clear("graph.user");
+    // An import that was under way with the row as it was before could not write, and waits its lease.
+    world.pass(LEASE);
     world.until_states(&batch, [("failed", 1)]).await;
     let failed = world.only_enrollment().await;
     assert!(text(&failed["says"]).contains("the certificate was revoked"), "{failed}");

@@ -7,7 +7,7 @@ use sim::sslcom::{
     behaviour::{Behaviour, Callback},
 };
 
-use crate::world::{Setting, World, application::Timing, text};
+use crate::world::{PATIENCE, Setting, World, application::Timing, text};
 
 /// One person, whose mailbox SSL.com has sent a mail to.
 pub(super) async fn waiting_for_a_click(setting: Setting) -> (World, String, String) {
@@ -18,7 +18,7 @@ pub(super) async fn waiting_for_a_click(setting: Setting) -> (World, String, Str
     world.import().await;
     let batch = world.order_for_everybody().await;
     let mailed = world.sslcom().until(|sslcom| sslcom.orders().iter().any(|order| order.validation_mails == 1));
-    tokio::time::timeout(std::time::Duration::from_secs(30), mailed).await.expect("a mail is asked for");
+    tokio::time::timeout(PATIENCE, mailed).await.expect("a mail is asked for");
     world.until_states(&batch, [("validating", 1)]).await;
     let told = async || world.only_enrollment().await["note"].as_str().is_some_and(|note| note.contains(&address));
     world.until("the row says who has to act", told).await;
